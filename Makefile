@@ -1,0 +1,46 @@
+# Two commands: `make lesson` and `make test`. Each sets up what it needs, in .venv; run again, they start at once.
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: help lesson notebook test run readme clean
+help:            ## say what there is
+	@sed -n 's/^\([a-z]*\): .*## /  make \1\t/p; s/^\([a-z]*\):  *## /  make \1\t/p' Makefile | expand -t 18
+
+lesson: .venv/.lesson     ## the whole lesson in the terminal: search, download, train, predict
+	$(BIN)/cat-or-dog demo --dest lesson
+
+notebook: .venv/.lesson   ## open the notebooks in JupyterLab
+	$(BIN)/jupyter lab --notebook-dir=nbs 00_introduction.ipynb
+
+test: .venv/.dev          ## run every test, and every notebook
+	$(BIN)/python -m pytest
+
+run: .venv/.dev           ## run every numbered notebook and keep its outputs; then export and render
+	$(BIN)/nbdev-export
+	$(BIN)/python tests/run_notebooks.py --write
+	$(BIN)/nbdev-clean
+	$(MAKE) readme
+
+readme: .venv/.dev        ## render README.md from nbs/index.ipynb
+	$(BIN)/python tests/render_readme.py
+
+clean:           ## remove the environment and everything that was made
+	rm -rf .venv lesson build dist *.egg-info
+
+.venv/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo 'Python 3.10 or newer is needed. Say which one to use: make lesson PYTHON=python3.12'; exit 1; }
+	@$(PYTHON) -m venv .venv || { echo 'Python cannot make an environment here. On Debian and Ubuntu: sudo apt install python3-venv'; rm -rf .venv; exit 1; }
+	@$(BIN)/python -m pip install --quiet --upgrade pip
+	@touch $@
+
+.venv/.lesson: .venv/.python settings.ini setup.py pyproject.toml
+	@echo 'Installing what the lesson needs into .venv: a few minutes, once.'
+	@$(BIN)/python -m pip install --progress-bar on --quiet --editable '.[train,notebooks]'
+	@touch $@
+
+.venv/.dev: .venv/.python settings.ini setup.py pyproject.toml
+	@echo 'Installing what the tests need into .venv: a few minutes, once.'
+	@$(BIN)/python -m pip install --progress-bar on --quiet --editable '.[dev]'
+	@touch $@ .venv/.lesson

@@ -1,0 +1,17 @@
+"""Reads settings.ini; nothing else is decided here."""
+from configparser import ConfigParser
+from pathlib import Path
+from setuptools import setup
+
+here = Path(__file__).parent
+parser = ConfigParser(interpolation=None, delimiters=['='])
+parser.read(here/'settings.ini', encoding='utf-8')
+cfg = parser['DEFAULT']
+extras = {name: cfg[f'{name}_requirements'].split() for name in ('train', 'notebooks', 'dev')}
+extras['dev'] += extras['train'] + extras['notebooks']
+
+setup(version=cfg['version'], description=cfg['description'], author=cfg['author'], license=cfg['license'],
+      keywords=cfg['keywords'].split(), python_requires=f">={cfg['min_python']}",
+      long_description=(here/'README.md').read_text(encoding='utf-8'), long_description_content_type='text/markdown',
+      packages=['cat_or_dog'], install_requires=cfg['requirements'].split(), extras_require=extras,
+      entry_points={'console_scripts': cfg['console_scripts'].split()})

@@ -1,0 +1,107 @@
+"""The command line's contract: what is on standard output, what the exit code is, and that errors are one sentence."""
+import json, os, shutil, signal, subprocess, sys, time
+from pathlib import Path
+
+import pytest
+
+from cat_or_dog.drawings import draw
+
+command = Path(sys.executable).parent/'cat-or-dog'
+
+
+def call(*args, code=0, **options):
+    "Run cat-or-dog with `args`; its standard output. The exit code must be `code`."
+    done = subprocess.run([command, *map(str, args)], capture_output=True, text=True, **options)
+    assert done.returncode == code, done.stderr
+    assert 'Traceback' not in done.stderr
+    return done.stderr if code else done.stdout
+
+
+def test_search_download_train_evaluate_predict(tmp_path):
+    listed = call('search', 'cat', 'dog', '--n', 30, '--source', 'drawings')
+    assert all(line.split('\t')[0] in ('cat', 'dog') for line in listed.splitlines())
+    found = json.loads(call('search', 'cat', 'dog', '--n', 30, '--source', 'drawings', '--json'))
+    assert [r['label'] for r in found['results']] == ['cat']*30 + ['dog']*30
+    for name, text in ('list.txt', listed), ('list.json', json.dumps(found)): (tmp_path/name).write_text(text)
+    report = json.loads(call('download', tmp_path/'list.txt', tmp_path/'photos', '--json'))
+    for label in ('cat', 'dog'):
+        counts = report['labels'][label]
+        assert counts['kept'] + counts['refused'] == 30 and counts['kept'] == len(list((tmp_path/'photos'/label).glob('*.jpg')))
+    assert sum(counts['refused'] for counts in report['labels'].values()) > 0   # the drawings come with some broken answers
+    again = json.loads(call('download', tmp_path/'list.json', tmp_path/'photos2', '--json'))
+    assert again['labels'] == report['labels']
+    trained = json.loads(call('train', tmp_path/'photos', '--out', tmp_path/'model.onnx', '--json'))
+    assert trained['labels'] == ['cat', 'dog'] and 'error_rate' in trained['validation']
+    (tmp_path/'photos'/'cat'/'broken.jpg').write_bytes(b'oops')
+    result = json.loads(call('evaluate', tmp_path/'photos', '--model', tmp_path/'model.onnx', '--json'))
+    assert result['error_rate'] == result['errors']/result['n'] < 0.1 and len(result['unreadable']) == 1
+
+
+def test_predict_gives_a_line_a_photo(tmp_path, model_file):
+    draw('cat', 70).save(tmp_path/'a.jpg')
+    (tmp_path/'b.jpg').write_text('no photo')
+    done = subprocess.run([command, 'predict', 'a.jpg', 'b.jpg', '--model', model_file, '--json'], cwd=tmp_path, capture_output=True, text=True)
+    good, bad = map(json.loads, done.stdout.splitlines())
+    assert done.returncode == 1
+    assert set(good) == {'photo', 'label', 'probability', 'probabilities'} and good['label'] == 'cat'
+    assert set(bad) == {'photo', 'error'} and 'not a photo' in bad['error']
+
+
+def test_train_twice_predicts_the_same(drawn, tmp_path):
+    for name in 'ab': call('train', drawn, '--out', tmp_path/f'{name}.onnx', '--seed', 7, '--size', 96)
+    assert (tmp_path/'a.onnx').read_bytes() == (tmp_path/'b.onnx').read_bytes()
+
+
+def folder(tmp_path, **labels):
+    for label, n in labels.items():
+        (tmp_path/label).mkdir()
+        for i in range(n): draw('cat', i, size=64).save(tmp_path/label/f'{i}.jpg')
+    return tmp_path
+
+
+@pytest.mark.parametrize('labels, reason', [({}, 'no '), (dict(cat=12), 'cat'), (dict(cat=12, dog=9), 'dog')])
+def test_folders_that_cannot_be_trained_on(tmp_path, labels, reason):
+    said = call('train', folder(tmp_path, **labels), '--out', tmp_path/'model.onnx', code=1)
+    assert reason in said and said.count('\n') == 1 and not (tmp_path/'model.onnx').exists()
+
+
+@pytest.mark.parametrize('args', [('evaluate', 'nowhere', '--model', 'MODEL'), ('evaluate', '.', '--model', 'nowhere.onnx'),
+    ('train', 'nowhere', '--out', 'x.onnx'), ('train', 'MODEL', '--out', 'x.onnx'), ('download', 'nowhere.txt', 'x'),
+    ('search', 'cat', '--source', 'nowhere.txt'), ('search', 'horse', '--source', 'drawings')])
+def test_refusals_are_one_sentence(args, tmp_path, model_file):
+    said = call(*(str(model_file) if a == 'MODEL' else a for a in args), code=1, cwd=tmp_path)
+    assert said.startswith(f'cat-or-dog {args[0]}: ') and said.count('\n') == 1
+
+
+@pytest.mark.parametrize('args', [(), ('fly',), ('train', 'x'), ('search', 'cat', '--n', '0'), ('predict',), ('train', 'x', '--out', 'y', '--method', 'z')])
+def test_wrong_usage(args): assert 'usage:' in call(*args, code=2)
+
+
+def test_no_permission_keeps_the_old_model(drawn, tmp_path):
+    target = tmp_path/'taken'
+    target.mkdir()
+    said = call('train', drawn, '--out', target, code=1)
+    assert 'that is a folder' in said and list(target.iterdir()) == []
+
+
+def test_ctrl_c_leaves_earlier_results_whole(drawn, tmp_path):
+    (tmp_path/'model.onnx').write_bytes(b'the old model')
+    process = subprocess.Popen([command, 'train', drawn, '--out', tmp_path/'model.onnx'], stderr=subprocess.PIPE, text=True)
+    for line in iter(lambda: process.stderr.read(1), ''): break   # the progress bar has begun
+    process.send_signal(signal.SIGINT)
+    said = process.communicate()[1]
+    assert process.returncode == 130 and 'Stopped' in said and 'Traceback' not in said
+    assert os.listdir(tmp_path) == ['model.onnx'] and (tmp_path/'model.onnx').read_bytes() == b'the old model'
+
+
+def test_head_of_a_pipe():
+    done = subprocess.run(f'{command} search cat --n 200 --source drawings | head -n 1', shell=True, capture_output=True, text=True)
+    assert done.stdout.startswith('cat\t') and 'Traceback' not in done.stderr and 'BrokenPipe' not in done.stderr
+
+
+def test_demo(tmp_path):
+    result = json.loads(call('demo', '--dest', tmp_path/'lesson', '--n', 25, '--json', cwd=tmp_path))
+    for key in ('photos', 'model', 'contact_sheet'): assert Path(result[key]).exists()
+    assert result['new_right'] >= result['new_pictures']*0.6
+    shutil.rmtree(tmp_path/'lesson'/'photos')
+    call('demo', '--dest', tmp_path/'lesson', '--n', 25, '--source', 'drawings')   # and once more, over what is there

@@ -1,0 +1,139 @@
+"""Predicting: photos of every kind, hostile photos, hostile model files."""
+import io, json, os, subprocess, sys, threading
+
+import numpy as np
+import onnx
+import pytest
+from PIL import Image
+
+from cat_or_dog import predict
+from cat_or_dog.drawings import draw
+from cat_or_dog.predict import Classifier, ModelError, PhotoError, open_photo, pixels
+
+
+@pytest.fixture
+def model(model_file): return Classifier.load(model_file)
+
+
+def saved(image, format, **options):
+    file = io.BytesIO()
+    image.save(file, format, **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize('mode', ['RGB', 'L', 'RGBA', 'LA', 'P', '1', 'CMYK', 'I;16'])
+@pytest.mark.parametrize('format', ['jpeg', 'png', 'tiff', 'webp', 'gif'])
+def test_every_mode_and_format_becomes_rgb(mode, format):
+    image = draw('cat', 1)
+    image = image.convert('I').point(lambda v: v*256).convert('I;16') if mode == 'I;16' else image.convert(mode)
+    try: data = saved(image, format)
+    except (OSError, KeyError): pytest.skip(f'{format} cannot hold {mode}')
+    photo = open_photo(data)
+    assert photo.mode == 'RGB' and photo.size == image.size
+    assert 30 < np.asarray(photo).mean() < 230   # neither black nor white: nothing was lost on the way
+
+
+def test_every_way_to_give_a_photo_is_the_same(model, tmp_path):
+    image = draw('dog', 5)
+    file = tmp_path/'dog.png'
+    image.save(file)
+    ways = [file, str(file), file.read_bytes(), io.BytesIO(file.read_bytes()), np.asarray(image), image]
+    assert len({str(model.predict(photo)) for photo in ways}) == 1
+
+
+def bomb():
+    "A small PNG that says it has 30,000 x 30,000 pixels."
+    return saved(Image.new('1', (30_000, 30_000)), 'png')
+
+
+@pytest.mark.parametrize('name, data, reason', [
+    ('empty', b'', 'not a photo'), ('text', b'I am a cat', 'not a photo'), ('html', b'<html><body>404</body></html>', 'not a photo'),
+    ('half', saved(draw('cat', 2), 'jpeg')[:3000], 'damaged'), ('bomb', bomb(), 'pixels'), ('none', None, 'no such file')])
+def test_bad_photos_get_one_sentence_with_their_name(tmp_path, name, data, reason):
+    file = tmp_path/f'{name}.jpg'
+    if data is not None: file.write_bytes(data)
+    with pytest.raises(PhotoError, match=reason) as error: open_photo(file)
+    assert file.name in str(error.value) and '\n' not in str(error.value)
+
+
+def test_a_bad_photo_costs_one_row(model):
+    good = [draw('cat', i) for i in range(40)]
+    rows = list(model.predict_many(good[:35] + [b'bad'] + good[35:], batch_size=8))
+    assert [type(a) for _, a in rows] == [predict.Prediction]*35 + [PhotoError] + [predict.Prediction]*5
+    assert [p for p, _ in rows[:35]] == good[:35]
+
+
+def test_predict_many_reads_only_a_few_ahead(model):
+    given = []
+    def endless():
+        while True:
+            given.append(1)
+            yield draw('cat', 0)
+    rows = model.predict_many(endless(), batch_size=4)
+    for _ in range(5): next(rows)
+    assert len(given) <= 16
+
+
+def test_threads_share_a_classifier(model):
+    photo = draw('dog', 9)
+    expected, found = model.predict(photo), []
+    threads = [threading.Thread(target=lambda: found.append(model.predict(photo))) for _ in range(8)]
+    for t in threads: t.start()
+    for t in threads: t.join()
+    assert found == [expected]*8
+
+
+def changed(model, **metadata):
+    proto = onnx.load_from_string(model.data)
+    onnx.helper.set_model_props(proto, {'cat_or_dog': json.dumps({**model.metadata, **metadata})})
+    return proto.SerializeToString()
+
+
+@pytest.mark.parametrize('metadata, reason', [
+    (dict(labels=['cat', 'dog', 'horse']), 'does not fit'), (dict(labels='cat'), 'labels'), (dict(labels=['cat', 'cat']), 'labels'),
+    (dict(size=224), 'does not fit'), (dict(size='big'), 'size'), (dict(format=99), 'format')])
+def test_wrong_metadata_is_refused(model, metadata, reason):
+    with pytest.raises(ModelError, match=reason): Classifier(changed(model, **metadata))
+
+
+def test_no_metadata_is_refused(model):
+    proto = onnx.load_from_string(model.data)
+    del proto.metadata_props[:]
+    with pytest.raises(ModelError, match='not made by cat_or_dog'): Classifier(proto.SerializeToString())
+
+
+def test_a_model_that_points_at_another_file_is_refused(model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    proto = onnx.load_from_string(model.data)
+    weight = next(t for t in proto.graph.initializer if t.name == 'head.weight')
+    (tmp_path/'secret.bin').write_bytes(weight.raw_data)
+    weight.ClearField('raw_data')
+    weight.data_location = onnx.TensorProto.EXTERNAL
+    weight.external_data.add(key='location', value='secret.bin')
+    with pytest.raises(ModelError): Classifier(proto.SerializeToString())
+
+
+def test_a_failed_save_leaves_the_old_model_whole(model, tmp_path, monkeypatch):
+    file = tmp_path/'model.onnx'
+    file.write_bytes(b'the old model')
+    def full(self, data): raise OSError(28, 'No space left on device')
+    monkeypatch.setattr('pathlib.Path.write_bytes', full)
+    with pytest.raises(OSError, match='cannot be saved.*No space left'): model.save(file)
+    assert file.read_bytes() == b'the old model' and os.listdir(tmp_path) == ['model.onnx']
+
+
+def test_an_unknown_label_is_named(model, tmp_path):
+    (tmp_path/'horse').mkdir()
+    draw('dog', 1).save(tmp_path/'horse'/'1.jpg')
+    with pytest.raises(ValueError, match="'horse' is not a label"): model.evaluate((tmp_path/'horse').iterdir())
+
+
+def test_predicting_needs_no_torch(model_file, tmp_path):
+    draw('cat', 77).save(tmp_path/'cat.png')
+    program = '''
+import sys
+for name in ('torch', 'fastai', 'torchvision', 'timm', 'onnx', 'sklearn', 'scipy', 'matplotlib', 'fastbook'): sys.modules[name] = None
+from cat_or_dog.predict import Classifier
+print(Classifier.load(sys.argv[1]).predict(sys.argv[2]))'''
+    out = subprocess.run([sys.executable, '-c', program, model_file, tmp_path/'cat.png'], capture_output=True, text=True, check=True)
+    assert out.stdout.startswith('This is a cat')
