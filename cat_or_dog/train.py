@@ -7,7 +7,7 @@ __all__ = ['BODY', 'METHODS', 'packaged_weights', 'efficientnet_lite0', 'choose_
            'fit_head', 'from_learner', 'train']
 
 # %% ../nbs/04_train.ipynb #de44cfa5
-import hashlib, io, json, os, queue, random, threading
+import io, json, os
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from importlib.resources import files as package_files
@@ -18,7 +18,8 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from .data import dataloaders, photo_files, readable
-from .predict import FORMAT, Classifier, PhotoError, _open_session, pixels, write_whole
+from .predict import FORMAT, Classifier, _open_session, pixels, write_whole
+from .search import _within
 
 # %% ../nbs/04_train.ipynb #aa2fc956
 def packaged_weights(
@@ -58,16 +59,6 @@ def _register_lite0():
     model_meta[efficientnet_lite0] = dict(cut=_lite0_body, split=default_split, stats=([0.5]*3, [0.5]*3))
 
 # %% ../nbs/04_train.ipynb #fc6d0ce7
-def _within(seconds, f):
-    "`f()`, or `None` if it fails or takes longer than `seconds` (a look-up of a host name has no time-out of its own)."
-    answer = queue.Queue()
-    def run():
-        try: answer.put(f())
-        except Exception: answer.put(None)
-    threading.Thread(target=run, daemon=True).start()
-    try: return answer.get(timeout=seconds)
-    except queue.Empty: return None
-
 def _resnet18_at_hand(seconds=5) -> bool:
     "Are resnet18's weights on this disk, or can they be downloaded?"
     import torch
@@ -76,7 +67,8 @@ def _resnet18_at_hand(seconds=5) -> bool:
     if (Path(torch.hub.get_dir())/'checkpoints'/url.rsplit('/', 1)[1]).exists(): return True
     if os.environ.get('CAT_OR_DOG_OFFLINE'): return False
     import httpx
-    return bool(_within(seconds, lambda: httpx.head(url, timeout=seconds).is_success))
+    try: return _within(seconds, httpx.head, url).is_success
+    except (httpx.HTTPError, TimeoutError): return False
 
 # %% ../nbs/04_train.ipynb #a647cad6
 def choose_arch():

@@ -73,7 +73,7 @@ def test_refusals_are_one_sentence(args, tmp_path, model_file):
     assert said.startswith(f'cat-or-dog {args[0]}: ') and said.count('\n') == 1
 
 
-@pytest.mark.parametrize('args', [(), ('fly',), ('train', 'x'), ('search', 'cat', '--n', '0'), ('predict',), ('train', 'x', '--out', 'y', '--method', 'z')])
+@pytest.mark.parametrize('args', [(), ('fly',), ('train',), ('search', 'cat', '--n', '0'), ('predict',), ('train', 'x', '--out', 'y', '--method', 'z')])
 def test_wrong_usage(args): assert 'usage:' in call(*args, code=2)
 
 
