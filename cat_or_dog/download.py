@@ -152,7 +152,7 @@ def download_photos(
     dest, limits = _checked_folder(dest), Limits(**asdict(limits) | dict(max_size=max_size))
     urls, known = list(urls), read_manifest(dest)
     rows = {url: row for url, row in known.items() if row.get('status') != 'refused' and (dest/row['file']).exists()}
-    client = httpx.Client(follow_redirects=True, max_redirects=limits.redirects, timeout=limits.seconds,
+    client = httpx.Client(follow_redirects=True, max_redirects=limits.redirects, timeout=httpx.Timeout(limits.seconds, pool=None),
                           limits=httpx.Limits(max_connections=workers), headers={'User-Agent': 'cat_or_dog (a deep-learning lesson)'})
     pool = ThreadPoolExecutor(workers)
     try:

@@ -37,8 +37,7 @@ def _decode(photo) -> Image.Image:
     if isinstance(photo, (bytes, bytearray, memoryview)): photo = io.BytesIO(photo)
     image = Image.open(photo)
     width, height = image.size
-    if width*height > MAX_PIXELS:
-        raise PhotoError(f'{width} × {height} pixels are more than the {MAX_PIXELS//1_000_000} million that are allowed')
+    if width*height > MAX_PIXELS: raise Image.DecompressionBombError   # Pillow's own limit is twice as high
     return image
 
 # %% ../nbs/05_predict.ipynb #7a2fbe8c
@@ -57,7 +56,7 @@ def open_photo(
     except IsADirectoryError: reason = 'that is a folder, not a photo'
     except PermissionError: reason = 'no permission to read it'
     except Image.UnidentifiedImageError: reason = 'this is not a photo in a format that Pillow knows'
-    except PhotoError as error: reason = str(error)
+    except Image.DecompressionBombError: reason = f'it has more than {MAX_PIXELS//1_000_000} million pixels'
     except Exception as error: reason = f'the file is damaged ({error})'   # decoders raise many kinds of errors
     raise PhotoError(f'{_photo_name(photo)}: {reason}.') from None
 
@@ -99,6 +98,8 @@ def _open_session(data:bytes, threads:int=0) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.log_severity_level = 4   # its own warnings go to the screen; ours are exceptions
     options.intra_op_num_threads = threads
+    # A graph may keep numbers in other files. Ours never does, so one that names any is refused: this folder does not exist.
+    options.add_session_config_entry('session.model_external_initializers_file_folder_path', f'{os.devnull}/no-other-files')
     return ort.InferenceSession(data, options, providers=['CPUExecutionProvider'])
 
 # %% ../nbs/05_predict.ipynb #5c011632

@@ -89,10 +89,12 @@ def read_list(
     except FileNotFoundError: raise FileNotFoundError(f'There is no list {file}. Make one with `cat-or-dog search cat dog > {file}`.') from None
     except IsADirectoryError: raise IsADirectoryError(f'{file} is a folder; give the file with the list.') from None
     except UnicodeDecodeError: raise ValueError(f'{file} is not a text file.') from None
-    if text.startswith('{') and '\n' not in text and '"results"' in text:   # one document: what --json prints
-        text = '\n'.join(json.dumps(found) for found in json.loads(text)['results'])
+    lines = text.splitlines()
+    if len(lines) == 1 and '"results"' in text:   # one document: what --json prints
+        try: lines = [json.dumps(found) for found in json.loads(text)['results']]
+        except (ValueError, KeyError, TypeError): raise ValueError(f'{file} is not what `cat-or-dog search --json` prints.') from None
     pairs = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(lines, 1):
         if not line.strip() or line.startswith('#'): continue
         try: label, url = _read_line(line.strip())
         except (ValueError, KeyError, AttributeError, TypeError): label, url = '', None

@@ -2,6 +2,7 @@
 import json, sys, threading, types
 
 import pytest
+from ddgs.exceptions import DDGSException, RatelimitException
 
 from cat_or_dog import search
 from cat_or_dog.drawings import drawing_urls, served_now
@@ -10,10 +11,6 @@ from cat_or_dog.search import SearchError, read_list, save_list, search_images
 # The shape of an answer of ddgs 9.16, `DDGS().images('cat photo')`, with made-up addresses.
 recorded = [dict(title=f'A cat {i}', image=f'https://photos.example/{i}.jpg', thumbnail='https://t.example/1', url='https://example/page',
                  height=600, width=800, source='Bing') for i in (1, 2, 2, 3)] + [dict(title='odd', image='data:image/png;base64,AA')]
-
-
-class RatelimitException(Exception): pass
-class DDGSException(Exception): pass
 
 
 @pytest.fixture
@@ -34,10 +31,8 @@ def web(monkeypatch):
 
 
 def test_the_real_ddgs_still_has_what_we_call():
-    import inspect
     from ddgs import DDGS
-    assert 'timeout' in inspect.signature(DDGS).parameters
-    DDGS(timeout=5).images   # looked up only: nothing is asked
+    assert callable(DDGS(timeout=5).images)   # nothing is asked
 
 
 def test_live_results_are_web_addresses_each_once(web, capsys):
