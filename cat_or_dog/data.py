@@ -16,7 +16,7 @@ def labelled_files(
 ) -> list:     # of paths, sorted
     "All image files in the sub-folders of `path`; hidden ones are skipped. Raises `OSError` or `ValueError` if there are none."
     path = Path(path)
-    if not path.exists(): raise FileNotFoundError(f'There is no folder {path}. Download photos into it first.')
+    if not path.exists(): raise FileNotFoundError(f'There is no folder {str(path)!r}. Download photos into it first.')
     if not path.is_dir(): raise NotADirectoryError(f'{path} is a file. Give the folder that has one folder of photos for each label.')
     files = sorted(f for f in path.glob('*/*') if f.suffix.lower() in SUFFIXES and f.is_file()
                    and not f.name.startswith('.') and not f.parent.name.startswith('.'))
