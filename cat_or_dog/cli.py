@@ -6,7 +6,7 @@
 __all__ = ['demo', 'main']
 
 # %% ../nbs/11_command_line.ipynb #c05db7c3
-import argparse, contextlib, json, os, shutil, sys, time
+import argparse, contextlib, json, os, sys, time, warnings
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -216,6 +216,7 @@ def _one_sentence(error) -> str:
 def main(argv=None) -> int:
     "The command `cat-or-dog`: its exit code is 0, 1 for a refusal explained in one line, or 2 for wrong usage."
     args = _parser().parse_args(argv)
+    warnings.filterwarnings('ignore', category=FutureWarning)   # notes of other libraries to their own developers
     try: return args.run(args)
     except BrokenPipeError:   # the reader of our output has seen enough (`| head`)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

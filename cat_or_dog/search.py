@@ -43,13 +43,16 @@ def _live(query, n, seconds) -> list:
             limited = 'ratelimit' in type(error).__name__.lower() or '429' in str(error) or 'ratelimit' in str(error).lower()
             if limited and wait and time.monotonic() + wait < end: time.sleep(wait)
             elif limited: raise SearchError('The search engine wants a pause (rate limit): try again in a few minutes.') from None
-            else: raise SearchError(f'The live search failed ({_first_line(error)}).') from None
+            else: raise SearchError(f'The live search failed ({_why(error)}).') from None
         else:
             urls = [url for url in dict.fromkeys(urls) if url.startswith(('http://', 'https://'))]   # each one once, in order
             if not urls: raise SearchError(f'The live search found no photos for {query!r}: try other words.')
             return urls[:n]
 
-def _first_line(error) -> str: return (str(error).strip() or type(error).__name__).splitlines()[0][:120]
+def _why(error) -> str:
+    "The first line of what a library said, or plain words for the most frequent case."
+    said = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return 'no connection: is there a network?' if re.search('dns|connect', said, re.I) else said[:120]
 
 # %% ../nbs/01_search.ipynb #ffe85f2f
 _WORDS = dict(cat=r'\bcats?\b|\bkittens?\b|猫|ねこ|ネコ', dog=r'\bdogs?\b|\bpupp(y|ies)\b|犬|いぬ|イヌ')
