@@ -32,15 +32,15 @@ clean:           ## remove the environment and everything that was made
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo 'Python 3.10 or newer is needed. Say which one to use: make lesson PYTHON=python3.12'; exit 1; }
 	@$(PYTHON) -m venv .venv || { echo 'Python cannot make an environment here. On Debian and Ubuntu: sudo apt install python3-venv'; rm -rf .venv; exit 1; }
-	@$(BIN)/python -m pip install --quiet --upgrade pip
+	@$(BIN)/python -m pip install -qq --upgrade pip
 	@touch $@
 
 .venv/.lesson: .venv/.python settings.ini setup.py pyproject.toml
 	@echo 'Installing what the lesson needs into .venv: a few minutes, once.'
-	@$(BIN)/python -m pip install --progress-bar on --quiet --editable '.[train,notebooks]'
+	@$(BIN)/python -m pip install -qq --editable '.[train,notebooks]'
 	@touch $@
 
 .venv/.dev: .venv/.python settings.ini setup.py pyproject.toml
 	@echo 'Installing what the tests need into .venv: a few minutes, once.'
-	@$(BIN)/python -m pip install --progress-bar on --quiet --editable '.[dev]'
+	@$(BIN)/python -m pip install -qq --editable '.[dev]'
 	@touch $@ .venv/.lesson

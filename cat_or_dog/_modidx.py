@@ -117,6 +117,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                     'cat_or_dog.predict._open_session': ('predict.html#_open_session', 'cat_or_dog/predict.py'),
                                     'cat_or_dog.predict._photo_name': ('predict.html#_photo_name', 'cat_or_dog/predict.py'),
                                     'cat_or_dog.predict._read_metadata': ('predict.html#_read_metadata', 'cat_or_dog/predict.py'),
+                                    'cat_or_dog.predict.check_can_save': ('predict.html#check_can_save', 'cat_or_dog/predict.py'),
                                     'cat_or_dog.predict.open_photo': ('predict.html#open_photo', 'cat_or_dog/predict.py'),
                                     'cat_or_dog.predict.pixels': ('predict.html#pixels', 'cat_or_dog/predict.py'),
                                     'cat_or_dog.predict.write_whole': ('predict.html#write_whole', 'cat_or_dog/predict.py')},

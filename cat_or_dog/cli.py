@@ -47,11 +47,15 @@ def _download(args) -> int:
     if args.json: _print_json(dict(dest=str(args.dest), labels={label: _counts(r) for label, r in reports.items()}))
     else:
         for label, report in reports.items(): print(f'{Path(args.dest)/label}\n{report}\n')
-    return 0 if any(r.kept for r in reports.values()) else 1
+    if any(report.kept for report in reports.values()): return 0
+    _say('cat-or-dog download: not one photo could be kept; the report says why, for each address.')
+    return 1
 
 # %% ../nbs/11_command_line.ipynb #5c2b5e21
 def _train(args) -> int:
+    from cat_or_dog.predict import check_can_save
     from cat_or_dog.train import train
+    check_can_save(args.out)
     with contextlib.redirect_stdout(sys.stderr): model = train(args.folder, args.method, args.size, args.seed)
     model.save(args.out)
     held_out = model.metadata['validation']
@@ -64,9 +68,9 @@ def _evaluate(args) -> int:
     from cat_or_dog.data import labelled_files
     from cat_or_dog.predict import Classifier
     result = Classifier.load(args.model).evaluate(labelled_files(args.folder))
-    for reason in result['unreadable']: _say(reason)
+    for reason in result['reasons']: _say(reason)
     if args.json: _print_json(result)
-    else: print(f"Error rate: {result['error_rate']:.2%} ({result['errors']} of {result['n']} photos; {len(result['unreadable'])} unreadable)")
+    else: print(f"Error rate: {result['error_rate']:.2%} ({result['errors']} of {result['n']} photos; {result['unreadable']} unreadable)")
     return 0
 
 # %% ../nbs/11_command_line.ipynb #8d6411a5
@@ -82,12 +86,10 @@ def _predict(args) -> int:
     return 1 if failed else 0
 
 # %% ../nbs/11_command_line.ipynb #be4ff6ea
-def _new_photos(found, dest, trained_on, n=6):
-    "Download the last `n` of each label of `found` into `dest`; what was trained on is taken out again. A list of files."
-    by_label = {}
-    for label, url in found: by_label.setdefault(label, []).append(url)
-    _download_labels([(label, url) for label, urls in by_label.items() for url in urls[-n:]], dest)
-    names = {f.name for f in trained_on}
+def _new_photos(pairs, dest, trained_on) -> list:
+    "Download photos that were not trained on into `dest`: a list of files."
+    _download_labels(pairs, dest)
+    names = {file.name for file in trained_on}
     for file in Path(dest).glob('*/*.jpg'):
         if file.name in names: file.unlink()
     return sorted(Path(dest).glob('*/*.jpg'))
@@ -120,13 +122,12 @@ def demo(
     from cat_or_dog.predict import Classifier
     from cat_or_dog.search import search_images
     from cat_or_dog.train import train
-    dest, new = Path(dest), 6
+    dest, new = Path(dest), 6   # so many photos a label are kept for the end
     _say(f'1/6  Search: {n} photos each of {", ".join(words)}')
-    found = [(word, url) for word in words for url in search_images(f'{word} photo', n + new, source)]
+    found = {word: search_images(f'{word} photo', n + new, source) for word in words}
     _say('2/6  Download and verify')
-    training, last = [], {word: [url for w, url in found if w == word][-new:] for word in words}
-    training = [(word, url) for word, url in found if url not in last[word]]
-    for word, report in _download_labels(training, dest/'photos').items(): _say(f'{word}\n{report}')
+    reports = _download_labels([(word, url) for word, urls in found.items() for url in urls[:-new]], dest/'photos')
+    for word, report in reports.items(): _say(f'{word}\n{report}')
     _say('3/6  DataLoaders (importing fastai takes a few seconds)')
     xb, yb = dataloaders(dest/'photos').one_batch()
     _say(f'     a batch: photos {tuple(xb.shape)}, labels {tuple(yb.shape)}')
@@ -136,7 +137,7 @@ def demo(
     _say(f"     error rate on {validation['n']} photos held out: {validation['error_rate']:.1%}")
     model = Classifier.load(trained.save(dest/'model.onnx'))
     _say('5/6  Saved and loaded again. Predict on pictures that it has never seen')
-    files = _new_photos(found, dest/'new', photo_files(dest/'photos'), new)
+    files = _new_photos([(word, url) for word, urls in found.items() for url in urls[-new:]], dest/'new', photo_files(dest/'photos'))
     answers = list(model.predict_many(files + _real_photo()))
     for file, answer in answers: _say(f'     {file.parent.name if file in files else "a real photo, from fastbook (a cat)"}: {answer}')
     _say('6/6  Contact sheet')

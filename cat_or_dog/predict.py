@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MAX_PIXELS', 'FORMAT', 'MAX_MODEL_BYTES', 'PhotoError', 'open_photo', 'pixels', 'ModelError', 'Prediction',
-           'Classifier', 'write_whole']
+           'Classifier', 'write_whole', 'check_can_save']
 
 # %% ../nbs/05_predict.ipynb #73f7ee3e
 import io, json, os, threading
@@ -149,21 +149,30 @@ def write_whole(file, data:bytes):
         os.replace(part, file)
     finally: part.unlink(missing_ok=True)
 
-# %% ../nbs/05_predict.ipynb #d5b4f9df
-_save_errors = {FileNotFoundError: 'the folder does not exist', PermissionError: 'no permission to write there',
-                IsADirectoryError: 'that is a folder; give a file name', NotADirectoryError: 'a part of that path is a file',
-                FileExistsError: 'a part of that path is a file'}
+# %% ../nbs/05_predict.ipynb #a8e5a704
+_REASONS = {FileNotFoundError: 'the folder does not exist', PermissionError: 'no permission to write there',
+            IsADirectoryError: 'that is a folder; give a file name', NotADirectoryError: 'a part of that path is a file',
+            FileExistsError: 'a part of that path is a file'}
 
 @patch
 def save(self:Classifier, file) -> Path:
     "Write the model to `file`; an earlier file there stays whole if this fails. Raises `OSError` with one sentence."
     try: write_whole(file, self.data)
-    except OSError as error: 
-        reason = _save_errors.get(type(error)) or error.strerror
-        raise type(error)(f'The model cannot be saved as {file}: {reason}.') from None
+    except OSError as error: raise type(error)(f'The model cannot be saved as {file}: {_REASONS.get(type(error)) or error.strerror}.') from None
     return Path(file)
 
-# %% ../nbs/05_predict.ipynb #815e7475
+# %% ../nbs/05_predict.ipynb #dfe90869
+def check_can_save(file):
+    "Raise now the `OSError` that saving to `file` would raise."
+    file = Path(file)
+    try:
+        if file.is_dir(): raise IsADirectoryError
+        probe = file.with_name(f'.{file.name}.probe')
+        write_whole(probe, b'')
+        probe.unlink()
+    except OSError as error: raise type(error)(f'The model cannot be saved as {file}: {_REASONS.get(type(error)) or error.strerror}.') from None
+
+# %% ../nbs/05_predict.ipynb #1a8835e5
 @patch
 def predict_batch(
     self:Classifier,
@@ -182,7 +191,7 @@ def predict(self:Classifier, photo) -> Prediction:
     "The prediction for one photo: anything that `open_photo` takes. Raises `PhotoError`."
     return self._prediction(self.predict_batch(pixels(photo, self.size)[None])[0])
 
-# %% ../nbs/05_predict.ipynb #cbcdd147
+# %% ../nbs/05_predict.ipynb #3b5cc72b
 @patch
 def predict_many(
     self:Classifier,
@@ -203,12 +212,12 @@ def predict_many(
             rows = iter(self.predict_batch(np.stack(good)) if good else ())
             for p, x in read_ones: yield (p, x) if isinstance(x, PhotoError) else (p, self._prediction(next(rows)))
 
-# %% ../nbs/05_predict.ipynb #0de2d01c
+# %% ../nbs/05_predict.ipynb #809f19ef
 @patch
 def evaluate(
     self:Classifier,
     files:Iterable,   # photo files in folders named by label
-) -> dict:            # 'n', 'errors', 'error_rate', 'unreadable' (a list of reasons), 'confusion' (label -> predicted label -> count)
+) -> dict:            # 'n', 'errors', 'error_rate', 'unreadable' (how many), 'reasons' (for those), 'confusion' (label -> predicted label -> count)
     "Compare the predictions with the labels, the names of the photos' folders. Raises `ValueError` for an unknown label."
     files = [Path(f) for f in files]
     unknown = sorted({f.parent.name for f in files} - set(self.labels))
@@ -221,4 +230,4 @@ def evaluate(
     n = sum(sum(row.values()) for row in confusion.values())
     if not n: raise ValueError('There is not one readable photo to evaluate on.')
     errors = n - sum(confusion[label][label] for label in self.labels)
-    return dict(n=n, errors=errors, error_rate=errors/n, unreadable=unreadable, confusion=confusion)
+    return dict(n=n, errors=errors, error_rate=errors/n, unreadable=len(unreadable), reasons=unreadable, confusion=confusion)

@@ -34,7 +34,7 @@ def test_search_download_train_evaluate_predict(tmp_path):
     assert trained['labels'] == ['cat', 'dog'] and 'error_rate' in trained['validation']
     (tmp_path/'photos'/'cat'/'broken.jpg').write_bytes(b'oops')
     result = json.loads(call('evaluate', tmp_path/'photos', '--model', tmp_path/'model.onnx', '--json'))
-    assert result['error_rate'] == result['errors']/result['n'] < 0.1 and len(result['unreadable']) == 1
+    assert result['error_rate'] == result['errors']/result['n'] < 0.1 and result['unreadable'] == len(result['reasons']) == 1
 
 
 def test_predict_gives_a_line_a_photo(tmp_path, model_file):
@@ -77,11 +77,16 @@ def test_refusals_are_one_sentence(args, tmp_path, model_file):
 def test_wrong_usage(args): assert 'usage:' in call(*args, code=2)
 
 
+def test_nothing_kept_is_a_refusal(tmp_path):
+    (tmp_path/'list.txt').write_text('cat\thttp://127.0.0.1:1/a.jpg\n')
+    assert 'not one photo' in call('download', tmp_path/'list.txt', tmp_path/'photos', code=1)
+
+
 def test_no_permission_keeps_the_old_model(drawn, tmp_path):
     target = tmp_path/'taken'
     target.mkdir()
     said = call('train', drawn, '--out', target, code=1)
-    assert 'that is a folder' in said and list(target.iterdir()) == []
+    assert 'that is a folder' in said and 'features' not in said and list(target.iterdir()) == []   # said before training
 
 
 def test_ctrl_c_leaves_earlier_results_whole(drawn, tmp_path):
