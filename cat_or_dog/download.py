@@ -6,7 +6,7 @@
 __all__ = ['MANIFEST', 'Refused', 'Limits', 'Report', 'read_manifest', 'download_photos', 'check_folder']
 
 # %% ../nbs/02_download.ipynb #31e77b8c
-import hashlib, io, json, os, threading, time
+import hashlib, io, json, time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field

@@ -2,7 +2,7 @@
 
     python tests/run_notebooks.py [--write] [nbs/01_search.ipynb ...]      (default: every numbered notebook)
 """
-import argparse, logging, os, re, sys, time
+import argparse, os, re, sys, time
 from pathlib import Path
 
 import nbformat

@@ -1,5 +1,5 @@
 """The command line's contract: what is on standard output, what the exit code is, and that errors are one sentence."""
-import json, os, shutil, signal, subprocess, sys, time
+import json, os, shutil, signal, subprocess, sys
 from pathlib import Path
 
 import pytest

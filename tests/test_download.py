@@ -1,5 +1,5 @@
 """Downloading from a hostile web server: each behaviour with its row in the report."""
-import errno, io, json, os, threading, time
+import errno, io, os, threading, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np

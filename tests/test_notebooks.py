@@ -1,5 +1,5 @@
 """The notebooks are the source, the documentation and the tests: they run, and everything made from them is current."""
-import os, shutil, subprocess, sys
+import shutil, subprocess, sys
 from pathlib import Path
 
 import pytest

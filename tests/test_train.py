@@ -5,7 +5,7 @@ import pytest
 from cat_or_dog import train as module
 from cat_or_dog.drawings import draw
 from cat_or_dog.predict import Classifier, pixels
-from cat_or_dog.train import choose_arch, features, from_learner, packaged_weights, train
+from cat_or_dog.train import choose_arch, from_learner, packaged_weights, train
 
 
 def test_real_photos(photos, tmp_path):
@@ -49,6 +49,27 @@ def test_resnet18_is_taken_when_its_weights_are_on_disk(monkeypatch, tmp_path, c
     (tmp_path/'checkpoints'/ResNet18_Weights.DEFAULT.url.rsplit('/', 1)[1]).touch()
     assert choose_arch().__name__ == 'resnet18'
     assert capsys.readouterr().out.count('Pretrained weights:') == 2
+
+
+def test_the_articles_resnet18_end_to_end(monkeypatch, tmp_path):
+    "With weights on disk (random ones here, under the name of the real ones), fine_tune takes resnet18, and the file predicts as fastai does."
+    import torch
+    from fastai.vision.all import error_rate, vision_learner
+    from torchvision.models import ResNet18_Weights, resnet18
+    from cat_or_dog.data import dataloaders
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path/'torch'))
+    (tmp_path/'torch'/'hub'/'checkpoints').mkdir(parents=True)
+    torch.manual_seed(0)
+    torch.save(resnet18().state_dict(), tmp_path/'torch'/'hub'/'checkpoints'/ResNet18_Weights.DEFAULT.url.rsplit('/', 1)[1])
+    for label in ('cat', 'dog'):
+        (tmp_path/'photos'/label).mkdir(parents=True)
+        for i in range(10): draw(label, i, size=160).save(tmp_path/'photos'/label/f'{i}.png')
+    dls = dataloaders(tmp_path/'photos', size=96)
+    learn = vision_learner(dls, choose_arch(), metrics=error_rate)
+    learn.fine_tune(1)
+    theirs = learn.get_preds(dl=dls.test_dl(dls.valid_ds.items))[0].numpy()
+    ours = from_learner(learn, 96).predict_batch(np.stack([pixels(f, 96) for f in dls.valid_ds.items]))
+    assert learn.arch is resnet18 and np.allclose(ours, theirs, atol=1e-3)
 
 
 def test_no_network_is_noticed(monkeypatch, tmp_path):
