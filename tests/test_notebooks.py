@@ -16,7 +16,7 @@ def test_runs_from_a_fresh_kernel(path):
 
 
 def test_nbdev_test():
-    subprocess.run([bin/'nbdev-test', '--n_workers', '1'], cwd=root, check=True)
+    subprocess.run([bin/'nbdev-test', '--n-workers', '1'], cwd=root, check=True)
 
 
 @pytest.fixture(scope='module')
