@@ -11,7 +11,7 @@ lesson: .venv/.lesson     ## the whole lesson in the terminal: search, download,
 	$(BIN)/cat-or-dog demo --dest lesson
 
 notebook: .venv/.lesson   ## open the notebooks in JupyterLab
-	PYTHONWARNINGS=ignore::FutureWarning $(BIN)/jupyter lab --notebook-dir=nbs 00_introduction.ipynb
+	PYTHONWARNINGS=ignore::FutureWarning $(BIN)/jupyter lab --notebook-dir=nbs nbs/00_introduction.ipynb
 
 test: .venv/.dev          ## run every test, and every notebook
 	$(BIN)/python -m pytest
