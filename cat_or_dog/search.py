@@ -81,6 +81,8 @@ def _read_line(line) -> tuple:
     label, _, url = line.rpartition('\t')
     return label.strip(), url.strip()
 
+_NO_FOLDER = re.compile(r'^\.|[/\\:*?"<>|\x00-\x1f]')   # a stranger's list must not choose where its photos go
+
 def _is_web(url): return isinstance(url, str) and url.startswith(('http://', 'https://'))
 
 # %% ../nbs/01_search.ipynb #1a65403b
@@ -102,6 +104,7 @@ def read_list(
         try: label, url = _read_line(line.strip())
         except (ValueError, KeyError, AttributeError, TypeError): label, url = '', None
         if not _is_web(url): raise ValueError(f'{file}, line {number}: there is no web address in {line[:60]!r}.')
+        if _NO_FOLDER.search(label): raise ValueError(f'{file}, line {number}: the label {label!r} cannot be the name of a folder.')
         pairs.append((label, url))
     if not pairs: raise ValueError(f'{file}: there is not one address in this list.')
     return pairs

@@ -84,6 +84,12 @@ def test_broken_lists_are_refused_with_their_name(tmp_path, text):
     with pytest.raises(ValueError, match='list.txt'): read_list(tmp_path/'list.txt')
 
 
+@pytest.mark.parametrize('label', ['..', '../up', '/etc', 'a/b', 'a\\b', '.hidden', 'C:', 'a\0b'])
+def test_a_label_cannot_leave_the_folder(tmp_path, label):
+    (tmp_path/'list.jsonl').write_text(json.dumps(dict(label=label, url='https://a.example/1.jpg')))
+    with pytest.raises(ValueError, match='cannot be the name of a folder'): read_list(tmp_path/'list.jsonl')
+
+
 def test_binary_and_missing_lists(tmp_path):
     (tmp_path/'photo.jpg').write_bytes(b'\xff\xd8\xff\xe0')
     with pytest.raises(ValueError, match='not a text file'): read_list(tmp_path/'photo.jpg')
