@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help lesson notebook test run readme clean
+.PHONY: help lesson notebook test run readme bench clean
 help:            ## say what there is
 	@sed -n 's/^\([a-z]*\): .*## /  make \1\t/p; s/^\([a-z]*\):  *## /  make \1\t/p' Makefile | expand -t 18
 
@@ -24,6 +24,9 @@ run: .venv/.dev           ## run every numbered notebook and keep its outputs; t
 
 readme: .venv/.dev        ## render README.md from nbs/index.ipynb
 	$(BIN)/python tests/render_readme.py
+
+bench: .venv/.dev         ## measure side by side with the article's own way; tables in benchmarks/
+	@for script in benchmarks/*.py; do echo "$$script"; $(BIN)/python $$script || exit 1; done
 
 clean:           ## remove the environment and everything that was made
 	rm -rf .venv lesson build dist *.egg-info

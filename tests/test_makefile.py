@@ -11,4 +11,4 @@ def test_the_notebook_command_names_a_page_that_exists():
 
 def test_help_lists_every_command():
     said = subprocess.run(['make', 'help'], cwd=root, capture_output=True, text=True, check=True).stdout
-    for command in ('lesson', 'notebook', 'test', 'run', 'readme', 'clean'): assert f'make {command} ' in said
+    for command in ('lesson', 'notebook', 'test', 'run', 'readme', 'bench', 'clean'): assert f'make {command} ' in said
