@@ -18,6 +18,7 @@ test: .venv/.dev          ## run every test, and every notebook
 
 run: .venv/.dev           ## run every numbered notebook and keep its outputs; then export and render
 	$(BIN)/nbdev-export
+	$(BIN)/python tests/link_glossary.py
 	$(BIN)/python tests/run_notebooks.py --write
 	$(BIN)/nbdev-clean
 	$(MAKE) readme

@@ -14,8 +14,9 @@ def render():
     def link(match):
         target = match[1]
         if re.match(r'[a-z]+:|#', target): return match[0]
-        return f'](nbs/{target})' if not target.startswith('../') else f']({target[3:]})'
-    return '<!-- Rendered from nbs/index.ipynb by `make readme`: edit that. -->\n\n' + re.sub(r'\]\(([^)\s]+)\)', link, text).strip() + '\n'
+        target = f'nbs/{target}' if not target.startswith('../') else target[3:]
+        return f']({target}{match[2] or ""})'
+    return '<!-- Rendered from nbs/index.ipynb by `make readme`: edit that. -->\n\n' + re.sub(r'\]\(([^)\s]+)( "[^"]*")?\)', link, text).strip() + '\n'
 
 
 if __name__ == '__main__': (root/'README.md').write_text(render(), encoding='utf-8')
