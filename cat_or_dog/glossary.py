@@ -56,7 +56,7 @@ loss | 損失 | one number for how bad the predictions are, given the labels; tr
 cross-entropy | 交差エントロピー | the usual loss for labels: small if the right label got a high probability, huge if the model was sure and wrong | 07_theory
 gradient | 勾配 | for each parameter, how fast the loss would rise if that parameter grew a little | 07_theory
 gradient descent | 勾配降下法 | taking many small steps against the gradient, so that the loss goes down | 07_theory
-learning rate | 学習率 | how big each of those steps is | 07_theory
+learning rate | 学習率 | how far each training step moves the parameters against their gradients | 07_theory
 optimiser | オプティマイザ | the rule that changes the parameters, given their gradients and the learning rate | 07_theory
 epoch | エポック | one walk through the whole training set | 04_train
 freezing | 凍結 | keeping some parameters, mostly those of the body, as they are while others learn | 04_train
