@@ -20,11 +20,12 @@ def _say(text): print(text, file=sys.stderr)
 
 # %% ../nbs/11_command_line.ipynb #06322d59
 def _search(args) -> int:
-    from cat_or_dog.search import search_images
+    from cat_or_dog.search import find_photos
     with contextlib.redirect_stdout(sys.stderr):   # the sentence about a fallback is a hint, not the result
-        found = [(word, url) for word in args.words for url in search_images(f'{word} photo', args.n, args.source)]
-    if args.json: _print_json(dict(results=[dict(label=label, url=url) for label, url in found]))
-    else: print(*(f'{label}\t{url}' for label, url in found), sep='\n')
+        found = [vars(photo) | dict(label=word) for word in args.words
+                 for photo in find_photos(f'{word} photo', args.n, args.source, args.license, fresh=args.fresh)]
+    if args.json: _print_json(dict(results=found))
+    else: print(*(f'{row["label"]}\t{row["url"]}' for row in found), sep='\n')
     return 0
 
 # %% ../nbs/11_command_line.ipynb #82fa9c78
@@ -43,7 +44,7 @@ def _counts(report) -> dict:
 
 def _download(args) -> int:
     from cat_or_dog.search import read_list
-    reports = _download_labels(read_list(args.list), args.dest)
+    reports = _download_labels([(photo.label, photo.url) for photo in read_list(args.list)], args.dest)
     if args.json: _print_json(dict(dest=str(args.dest), labels={label: _counts(r) for label, r in reports.items()}))
     else:
         for label, report in reports.items(): print(f'{Path(args.dest)/label}\n{report}\n')
@@ -174,11 +175,13 @@ def _parser() -> argparse.ArgumentParser:
         return sub
     def source(sub):
         sub.add_argument('--n', type=_count, default=200, help='photos a label (default: 200)')
-        sub.add_argument('--source', default='auto', help='auto, ddgs, drawings, or the file of a saved list (default: auto)')
+        sub.add_argument('--source', default='auto', help='auto, ddgs, openverse, commons, drawings, or the file of a saved list (default: auto)')
     def model(sub): sub.add_argument('--model', default='model.onnx', help='model file (default: model.onnx)')
     
     sub = command('search', _search, 'find addresses of photos')
     sub.add_argument('words', nargs='+', metavar='WORD', help='what to look for; it becomes the label')
+    sub.add_argument('--license', choices=['open'], default='', help='open: only photos that everybody may use and change (default: any)')
+    sub.add_argument('--fresh', action='store_true', help='ask the engine again, even if its answer was kept')
     source(sub)
     sub = command('download', _download, 'download and verify the photos of a list')
     sub.add_argument('list', metavar='LIST', help='what `search` printed, saved in a file')

@@ -37,6 +37,14 @@ def test_search_download_train_evaluate_predict(tmp_path):
     assert result['error_rate'] == result['errors']/result['n'] < 0.1 and result['unreadable'] == len(result['reasons']) == 1
 
 
+def test_search_says_whose_photo_it_is(tmp_path):
+    found = json.loads(call('search', 'dog', '--n', 3, '--license', 'open', '--json'))['results']
+    assert len(found) == 3 and {(r['license'], r['author'], r['engine']) for r in found} == {('Apache-2.0', 'cat_or_dog', 'drawings')}
+    assert set(found[0]) == {'url', 'label', 'title', 'author', 'license', 'source_page', 'engine', 'query', 'time'}
+    (tmp_path/'list.txt').write_text('dog\thttps://a.example/1.jpg\n')
+    assert 'open licence' in call('search', 'dog', '--license', 'open', '--source', tmp_path/'list.txt', code=1)
+
+
 def test_predict_gives_a_line_a_photo(tmp_path, model_file):
     draw('cat', 70).save(tmp_path/'a.jpg')
     (tmp_path/'b.jpg').write_text('no photo')

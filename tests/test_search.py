@@ -1,81 +1,299 @@
-"""Searching: recorded answers of the live web, and what happens when there are none."""
-import json, sys, threading, types
+"""Searching: engines played by a local server, and what happens when there is no answer. The code under test is the real one, ddgs included."""
+import json, time
 
 import pytest
-from ddgs.exceptions import DDGSException, RatelimitException
+from ddgs.engines.bing_images import BingImages
+from ddgs.engines.duckduckgo_images import DuckduckgoImages
 
 from cat_or_dog import search
 from cat_or_dog.drawings import drawing_urls, served_now
-from cat_or_dog.search import SearchError, read_list, save_list, search_images
+from cat_or_dog.search import Found, SearchError, find_photos, is_open, read_list, save_list, search_images
+from engines import (Engines, broken, bing_page, busy, commons_page, duckduckgo_page, empty_body, nothing, ok, openverse_page,
+                     page_of, refused, web_page)
 
-# The shape of an answer of ddgs 9.16, `DDGS().images('cat photo')`, with made-up addresses.
-recorded = [dict(title=f'A cat {i}', image=f'https://photos.example/{i}.jpg', thumbnail='https://t.example/1', url='https://example/page',
-                 height=600, width=800, source='Bing') for i in (1, 2, 2, 3)] + [dict(title='odd', image='data:image/png;base64,AA')]
+APIS = 'openverse', 'commons'
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv('CAT_OR_DOG_CACHE', str(tmp_path/'cache'))
+    return tmp_path/'cache'
 
 
 @pytest.fixture
 def web(monkeypatch):
-    "The live web is played by a list of answers: results, or exceptions to raise."
-    answers = []
-    class DDGS:
-        def __init__(self, timeout): pass
-        def images(self, query, max_results):
-            answer = answers.pop(0)
-            if callable(answer): return answer()
-            if isinstance(answer, Exception): raise answer
-            return answer
-    monkeypatch.setitem(sys.modules, 'ddgs', types.SimpleNamespace(DDGS=DDGS))
+    "The engines, at addresses of a local server; all of them find nothing until a test gives them answers."
+    server = Engines()
+    server.answers = {name: [answer] for name, answer in nothing.items()}
     monkeypatch.delenv('CAT_OR_DOG_OFFLINE')
-    monkeypatch.setattr(search.time, 'sleep', lambda seconds: None)
-    return answers
+    monkeypatch.setattr(search, 'SITES', {name: server.url(name) for name in APIS})
+    monkeypatch.setattr(BingImages, 'search_url', server.url('bing'))
+    monkeypatch.setattr(DuckduckgoImages, 'search_url', server.url('duckduckgo'))
+    monkeypatch.setattr(DuckduckgoImages, '_get_vqd', lambda self, query: '4-1')   # a number from DuckDuckGo's own first page
+    yield server
+    server.close()
 
 
-def test_the_real_ddgs_still_has_what_we_call():
-    from ddgs import DDGS
-    assert callable(DDGS(timeout=5).images)   # nothing is asked
+@pytest.fixture
+def waits(monkeypatch):
+    "The seconds of each wait; waiting costs no time, but the clock goes on."
+    waits, now = [], time.monotonic
+    monkeypatch.setattr(time, 'monotonic', lambda: now() + sum(waits))
+    monkeypatch.setattr(time, 'sleep', waits.append)
+    return waits
 
 
-def test_live_results_are_web_addresses_each_once(web, capsys):
-    web.append(recorded)
-    assert search_images('cat photo') == [f'https://photos.example/{i}.jpg' for i in (1, 2, 3)]
-    assert capsys.readouterr().out == ''
+def urls(*numbers): return [f'https://photos.example/{i}.jpg' for i in numbers]
 
 
-def test_a_rate_limit_is_waited_out_once(web):
-    web.extend([RatelimitException('202 Ratelimit'), recorded])
-    assert len(search_images('cat photo', n=2, source='ddgs')) == 2
-    web.extend([RatelimitException('202 Ratelimit')]*2)
-    with pytest.raises(SearchError, match='pause'): search_images('cat photo', source='ddgs')
+# What the engines say
+
+def test_openverse(web):
+    web.answers['openverse'] = [openverse_page(range(20), page_count=12), openverse_page(range(20, 40), page_count=12)]
+    found = find_photos('cat photo', n=30, source='openverse')
+    assert [p.url for p in found] == urls(*range(30))
+    first, second = found[:2]
+    assert (first.title, first.author, first.license) == ('Cat 0', '', 'CC BY 2.0') and second.license == 'CC BY-NC-ND 2.0'
+    assert (second.author, second.source_page) == ('Author 1', 'https://photos.example/about/1')
+    assert {(p.engine, p.query) for p in found} == {('openverse', 'cat photo')} and first.time.endswith('Z') and len(first.time) == 20
+    assert [(a['q'], a['page'], a['page_size']) for a in web.asked['openverse']] == [('cat photo', '1', '20'), ('cat photo', '2', '20')]
+    assert set(web.agents) == {search.USER_AGENT} and search.USER_AGENT.startswith('cat_or_dog/')
 
 
-@pytest.mark.parametrize('answer, reason', [(DDGSException('DNSError: no records\nmore'), 'is there a network?'),
-                                            (ValueError('<html>'), '<html>'), ([], 'no photos')])
-def test_auto_says_in_one_sentence_what_it_does_instead(web, capsys, answer, reason):
-    web.append(answer)
+def test_the_last_page_is_the_end(web):
+    web.answers['openverse'] = [openverse_page(range(20), page_count=2), openverse_page(range(20, 25), page_count=2)]
+    assert len(search_images('cat photo', source='openverse')) == 25 and len(web.asked['openverse']) == 2
+
+
+def test_commons(web):
+    web.answers['commons'] = [commons_page(range(50), more={'gsroffset': 50, 'continue': 'gsroffset||'}), commons_page(range(50, 60))]
+    found = find_photos('cat photo', n=200, source='commons')
+    assert [p.title for p in found] == [f'Cat {i}.jpg' for i in range(60)]   # in the engine's order of relevance
+    assert found[7] == Found('https://upload.example/thumb/960px-7.jpg', title='Cat 7.jpg', author='Author & 7', license='CC BY-SA 4.0',
+        source_page='https://commons.example/wiki/File:7.jpg', engine='commons', query='cat photo', time=found[7].time)
+    first, second = web.asked['commons']
+    assert first['gsrsearch'] == 'cat photo filetype:bitmap' and first['gsrnamespace'] == '6' and 'gsroffset' not in first
+    assert second == first | {'gsroffset': '50', 'continue': 'gsroffset||'}
+
+
+def test_commons_without_a_small_version_or_metadata(web):
+    web.answers['commons'] = [commons_page([1], thumburl=None, extmetadata=None)]
+    assert [(p.url, p.author, p.license) for p in find_photos('cat', source='commons')] == [('https://upload.example/1.jpg', '', '')]
+
+
+def test_ddgs(web, waits, capsys):
+    web.answers['duckduckgo'] = [duckduckgo_page(range(100)), duckduckgo_page(range(90, 150)), nothing['duckduckgo']]
+    found = find_photos('cat photo')
+    assert [p.url for p in found] == urls(*range(150))   # each once; no results on page 3 is the end, not an error
+    assert found[3] == Found(urls(3)[0], title='Cat 3', source_page='https://photos.example/about/3', engine='ddgs', query='cat photo', time=found[3].time)
+    assert capsys.readouterr().out == '' and waits == [] and 'openverse' not in web.asked
+
+
+@pytest.mark.parametrize('answer', [refused, busy(), broken, web_page, nothing['duckduckgo']])
+def test_ddgs_goes_on_with_bing(web, answer):
+    web.answers |= dict(duckduckgo=[answer], bing=[bing_page(range(5))])
+    assert search_images('cat photo', n=5, source='ddgs') == urls(*range(5))
+
+
+def test_only_web_addresses_come_through(web):
+    answer = json.loads(openverse_page(range(6))[2])
+    for entry, url in zip(answer['results'], ['data:image/png;base64,AA', 'javascript:alert(1)', '', 'https://a.example/1\n2', None]): entry['url'] = url
+    web.answers['openverse'] = [ok(answer)]
+    assert search_images('cat', source='openverse') == urls(5)
+
+
+# Licences
+
+def test_only_open_licences(web):
+    web.answers |= dict(openverse=[openverse_page(range(6))], commons=[commons_page(range(6))])
+    assert [p.license for p in find_photos('cat', source='openverse', license='open')] == ['CC BY 2.0', 'CC0 2.0']*2   # by-nc-nd left out
+    assert web.asked['openverse'][0]['license'] == 'by,by-sa,cc0,pdm'
+    assert {p.license for p in find_photos('cat', source='commons', license='open')} == {'CC BY-SA 4.0'}
+
+
+def test_auto_with_open_licences_asks_only_engines_that_know_them(web):
+    web.answers |= dict(duckduckgo=[duckduckgo_page(range(5))], openverse=[openverse_page(range(6))])
+    assert len(find_photos('cat photo', license='open')) == 4 and 'duckduckgo' not in web.asked
+
+
+def test_wrong_licences_are_refused():
+    with pytest.raises(ValueError, match="use 'open'"): find_photos('cat', license='free')
+    with pytest.raises(ValueError, match="source='openverse'"): find_photos('cat', source='ddgs', license='open')
+
+
+def test_open_licences_of_a_list(tmp_path):
+    save_list([Found(u, 'cat', license=l) for u, l in zip(urls(1, 2, 3), ['CC BY 4.0', 'CC BY-NC 4.0', ''])], tmp_path/'l')
+    assert search_images('cat', source=tmp_path/'l', license='open') == urls(1)
+    save_list([('cat', 'https://a.example/1.jpg')], tmp_path/'l')
+    with pytest.raises(SearchError, match='open licence'): search_images('cat', source=tmp_path/'l', license='open')
+
+
+# When an engine does not answer
+
+def last_word(error): return str(error.value).rstrip('.').split(': ')[-1]
+
+
+@pytest.mark.parametrize('engine', APIS)
+@pytest.mark.parametrize('answer, reason, what_to_do', [
+    (refused, 'refuses to answer (403)', 'choose another source'),
+    (busy(7200), 'wants a pause (rate limit)', 'wait 7200 seconds and try again, or choose another source'),
+    (web_page, 'not JSON', 'choose another source'), (empty_body, 'not JSON', 'choose another source'), (ok([1, 2]), 'not JSON', 'choose another source'),
+    (ok({'found': []}), 'have changed (KeyError', 'update cat_or_dog, or choose another source'),
+    (ok({'results': 7, 'query': 'x'}), 'have changed (TypeError', 'update cat_or_dog, or choose another source'),
+    (ok({'error': 'no', 'detail': 'x'}), 'refuses to answer (no)', 'choose another source'),
+    (ok({'results': [], 'page_count': 1, 'batchcomplete': True, 'x': 'x'*11_000_000}), 'not JSON', 'choose another source')],
+    ids=['403', 'long 429', 'web page', 'empty body', 'list', 'no results', 'wrong types', 'error', 'huge'])
+def test_answers_that_are_none_end_at_once_with_what_to_do(web, waits, engine, answer, reason, what_to_do):
+    web.answers[engine] = [answer]
+    with pytest.raises(SearchError) as error: search_images('cat photo', source=engine)
+    assert engine in str(error.value) and reason in str(error.value) and last_word(error) == what_to_do and '\n' not in str(error.value)
+    assert len(web.asked[engine]) == 1 and waits == []
+
+
+@pytest.mark.parametrize('engine', APIS)
+def test_entries_that_have_changed(web, engine):
+    web.answers |= dict(openverse=[ok(dict(page_count=1, results=[{'image_url': 'https://a.example/1.jpg'}]))],
+                        commons=[ok(dict(batchcomplete=True, query=dict(pages={'1': dict(title='File:x', imageinfo=[{}])})))])
+    with pytest.raises(SearchError, match='have changed'): search_images('cat', source=engine)
+
+
+@pytest.mark.parametrize('engine', APIS)
+def test_nothing_found_is_an_answer(web, waits, engine):
+    with pytest.raises(SearchError, match="no photos for 'xyzzy': try other words"): search_images('xyzzy', source=engine)
+    assert waits == []
+
+
+@pytest.mark.parametrize('engine, answer, shortest', [(engine, answer, shortest) for engine in APIS for answer, shortest in
+    [(busy(5), 5), (busy(), 1), (broken, 1), ((503, {'Retry-After': 'Wed, 21 Oct 2015 07:28:00 GMT'}, b''), 1)]]
+    + [('commons', ok({'error': {'code': 'ratelimited', 'info': 'x'}}), 1)])
+def test_a_busy_engine_is_asked_again_after_growing_waits(web, waits, engine, answer, shortest):
+    web.answers[engine] = [answer, answer, page_of[engine](range(3))]
+    assert len(search_images('cat photo', source=engine)) == 3
+    first, second = waits
+    assert shortest <= first <= max(2, shortest) and max(2, shortest) <= second <= max(3, shortest)
+
+
+@pytest.mark.parametrize('engine', APIS)
+@pytest.mark.parametrize('answer', [busy(), busy(3), broken])
+def test_waiting_ends_with_the_time_that_was_given(web, waits, engine, answer):
+    web.answers[engine] = [answer]
+    with pytest.raises(SearchError, match='and try again, or choose another source.$'): search_images('cat photo', source=engine, seconds=20)
+    assert 3 <= len(waits) and sum(waits) < 20 and len(web.asked[engine]) == len(waits) + 1
+
+
+def test_waits_are_not_the_same_twice(web, waits):
+    web.answers['openverse'] = [broken]
+    for _ in range(2):
+        with pytest.raises(SearchError): search_images('cat', source='openverse', seconds=4)
+    assert len(set(waits)) == len(waits) >= 2
+
+
+@pytest.mark.parametrize('answer', [refused, busy(), broken, web_page, nothing['bing']])
+def test_ddgs_says_no_results_when_it_is_refused_so_it_is_asked_again(web, waits, answer):
+    web.answers |= dict(duckduckgo=[nothing['duckduckgo'], nothing['duckduckgo'], duckduckgo_page(range(4))], bing=[answer])
+    assert search_images('cat photo', n=4, source='ddgs') == urls(*range(4)) and len(waits) == 2
+    web.answers |= dict(duckduckgo=[answer])
+    with pytest.raises(SearchError, match="try again|wants a pause"): search_images('cats', source='ddgs', seconds=10)
+
+
+@pytest.mark.parametrize('engine', ['ddgs', *APIS])
+def test_a_search_that_hangs_is_given_up(web, engine):
+    web.answers |= {name: ['never'] for name in web.answers}
+    with pytest.raises(SearchError, match='no answer within 1 s .is there a network'): search_images('cat photo', source=engine, seconds=0.3)
+
+
+@pytest.mark.parametrize('engine', APIS)
+def test_no_connection(web, engine, monkeypatch):
+    monkeypatch.setitem(search.SITES, engine, 'http://127.0.0.1:1/')
+    with pytest.raises(SearchError, match='is there a network'): search_images('cat photo', source=engine)
+
+
+def test_half_of_the_photos_are_better_than_none(web, waits, capsys, cache):
+    web.answers['openverse'] = [openverse_page(range(20), page_count=9), busy(7200)]
+    assert len(search_images('cat photo', source='openverse')) == 20
+    said = capsys.readouterr().out
+    assert said.startswith('openverse gave 20 of 200 photos. Then: openverse wants a pause (rate limit): wait 7200 seconds') and said.count('\n') == 1
+    assert not cache.exists()   # so that the next run asks for the rest
+
+
+# auto
+
+def test_auto_goes_on_with_the_next_engine(web, waits, capsys):
+    web.answers['openverse'] = [openverse_page(range(6))]
+    assert len(search_images('cat photo')) == 6
+    said = capsys.readouterr().out
+    assert said == "ddgs found no photos for 'cat photo': going on with 6 photos from openverse.\n" and sum(waits) < 10
+
+
+def test_auto_says_in_one_sentence_what_it_does_instead(web, waits, capsys):
+    web.answers |= dict(openverse=[busy(3600)], commons=[refused])
     assert search_images('cat photo', n=5) == drawing_urls('cat', 5)
     said = capsys.readouterr().out
-    assert said.count('\n') == 1 and reason in said and '5 drawings' in said
+    assert said == ("ddgs found no photos for 'cat photo'; openverse wants a pause (rate limit); commons refuses to answer (403): "
+                    "going on with 5 drawings for 'cat photo'.\n")
 
 
-def test_a_search_that_hangs_is_given_up(web):
-    never = threading.Event()
-    web.append(never.wait)
-    with pytest.raises(SearchError, match='no answer within'): search_images('cat photo', source='ddgs', seconds=0.1)
-    never.set()
-
-
-def test_no_drawings_of_that(web):
-    web.append(DDGSException('DNSError'))
+def test_auto_without_a_network(web, monkeypatch, capsys):
+    for name in APIS: monkeypatch.setitem(search.SITES, name, 'http://127.0.0.1:1/')
+    for engine in BingImages, DuckduckgoImages: monkeypatch.setattr(engine, 'search_url', 'http://127.0.0.1:1/')
+    assert search_images('cat photo', n=5) == drawing_urls('cat', 5)
+    assert capsys.readouterr().out == "no connection (is there a network?): going on with 5 drawings for 'cat photo'.\n"
     with pytest.raises(SearchError, match='is there a network.*no drawings of'): search_images('forest photo')
 
+
+def test_offline_asks_nobody(web, monkeypatch, capsys):
+    monkeypatch.setenv('CAT_OR_DOG_OFFLINE', '1')
+    assert search_images('cat photo', n=5) == drawing_urls('cat', 5) and web.asked == {}
+
+
+# Asked once
+
+@pytest.mark.parametrize('source, engine', [('auto', 'openverse'), ('openverse', 'openverse'), ('commons', 'commons')])
+def test_a_second_run_asks_nobody(web, waits, capsys, source, engine):
+    web.answers[engine] = [page_of[engine](range(6)), page_of[engine](range(10, 14))]
+    found = find_photos('cat photo', source=source)
+    capsys.readouterr()
+    web.asked.clear()
+    assert find_photos('cat photo', source=source) == found and web.asked == {} and capsys.readouterr().out == ''
+    assert len(find_photos('cat photo', source=source, fresh=True)) == 4 and len(web.asked[engine]) == 1
+    assert len(find_photos('cat photo', source=source)) == 4   # and that is what is kept now
+    web.asked.clear()
+    for other in dict(query='dog photo'), dict(n=3), dict(license='open'):
+        find_photos(**dict(query='cat photo', source=engine) | other)
+    assert len(web.asked[engine]) == 3   # another question
+
+
+def test_a_damaged_or_unwritable_cache_costs_a_search_not_an_error(web, cache, capsys):
+    web.answers['openverse'] = [openverse_page(range(6))]
+    for damage in b'', b'{"url": ', b'\xff\xd8':
+        find_photos('cat', source='openverse')
+        file, = (cache/'searches').iterdir()
+        file.write_bytes(damage)
+    assert len(find_photos('cat', source='openverse')) == 6 and len(web.asked['openverse']) == 4
+    for file in (cache/'searches').iterdir(): file.unlink()
+    (cache/'searches').rmdir()
+    (cache/'searches').write_text('a file in the way')
+    assert len(find_photos('cat', source='openverse')) == 6 and 'could not be kept' in capsys.readouterr().out
+
+
+# Lists
 
 def test_lists_in_every_form(tmp_path):
     pairs = [('cat', 'https://a.example/猫.jpg'), ('golden retriever', 'http://b.example/2.jpg')]
     save_list(pairs, tmp_path/'l.jsonl')
     (tmp_path/'l.json').write_text(json.dumps(dict(results=[dict(label=l, url=u) for l, u in pairs])))
-    (tmp_path/'l.tsv').write_text(''.join(f'{l}\t{u}\n' for l, u in pairs))
-    for file in tmp_path.iterdir(): assert read_list(file) == pairs
+    (tmp_path/'l.tsv').write_text(''.join(f'{l}\t{u}\r\n' for l, u in pairs))
+    for file in tmp_path.iterdir(): assert read_list(file) == [Found(u, l) for l, u in pairs]
     assert search_images('golden retriever photo', source=tmp_path/'l.tsv') == ['http://b.example/2.jpg']
+
+
+def test_a_list_keeps_all_that_is_known(tmp_path):
+    photo = Found('https://a.example/1.jpg', 'cat', 'A\u2028title\x85in "results"\n<b>', 'Ada', 'CC BY 4.0', 'https://a.example', 'openverse', 'cat photo', '2026-11-24T09:30:00Z')
+    for photos in [photo], [photo, photo]:
+        save_list(photos, tmp_path/'l.jsonl')
+        assert read_list(tmp_path/'l.jsonl') == photos
+    (tmp_path/'l.jsonl').write_text('{"url": "https://a.example/1.jpg", "title": null, "author": 7, "more": []}')
+    assert read_list(tmp_path/'l.jsonl') == [Found('https://a.example/1.jpg', author='7')]
 
 
 @pytest.mark.parametrize('text', ['', '# nothing', 'cat', '{"label": "cat"}', '{broken', '[1, 2]', '{"url": 7}', '{"results": 5}', 'javascript:alert(1)'])
@@ -100,3 +318,7 @@ def test_binary_and_missing_lists(tmp_path):
 def test_a_drawing_is_found_again_in_another_program():
     assert served_now('http://127.0.0.1:9/drawings/42/dog/3.jpg') == drawing_urls('dog', 4)[3]
     assert served_now('http://127.0.0.1:9/other/3.jpg') == 'http://127.0.0.1:9/other/3.jpg'
+
+
+def test_drawings_are_ours_and_open():
+    assert all(is_open(p.license) and p.author for p in find_photos('dog', n=3, source='drawings'))
