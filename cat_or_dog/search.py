@@ -45,6 +45,14 @@ class Busy(SearchError):
         super().__init__(reason, advice)
         self.pause = pause
 
+# %% ../nbs/01_search.ipynb #7b12dd0d
+_OTHER = 'choose another source'
+
+def _no_connection(): return SearchError('no connection (is there a network?)', "connect, or use source='drawings'")
+
+def _no_answer(seconds):
+    return SearchError(f'no answer within {max(1, round(seconds))} s (is there a network?)', f'give it more seconds, or {_OTHER}')
+
 # %% ../nbs/01_search.ipynb #fbbea8b5
 def _within(seconds, f, *args):
     "`f(*args)`, if it answers within `seconds`; else `TimeoutError`. Whatever `f` raises is raised here."
@@ -85,13 +93,6 @@ def _ask_ddgs(query, page, end) -> list:
                                'it says the same when it wants a pause (rate limit)')
     return results
 
-_OTHER = 'choose another source'
-
-def _no_connection(): return SearchError('no connection (is there a network?)', "connect, or use source='drawings'")
-
-def _no_answer(seconds):
-    return SearchError(f'no answer within {max(1, round(seconds))} s (is there a network?)', f'give it more seconds, or {_OTHER}')
-
 # %% ../nbs/01_search.ipynb #b36b7210
 def _ddgs(query, license, end):
     "Pages of photos from the big search engines, which do not know a photo's licence."
@@ -100,14 +101,14 @@ def _ddgs(query, license, end):
         except SearchError:
             if page == 1: raise
             return
-        yield [Found(_text(r['image']), title=_text(r.get('title')), source_page=_text(r.get('url'))) for r in results]
+        yield [Found(str(r['image']), title=_text(r.get('title')), source_page=_text(r.get('url'))) for r in results]
 
-def _text(value) -> str: return '' if value is None else str(value).strip()
+def _text(value) -> str: return '' if value is None else ' '.join(str(value).split())   # on one line
 
 # %% ../nbs/01_search.ipynb #a98af659
 USER_AGENT = f'cat_or_dog/{__version__} (a deep-learning lesson)'
 SITES = dict(openverse='https://api.openverse.org/v1/images/', commons='https://commons.wikimedia.org/w/api.php')
-MAX_ANSWER = 10_000_000   # bytes; a page of results has about 100,000
+MAX_ANSWER = 10_000_000   # bytes; a page of results is far smaller
 
 def _read(url, params, seconds) -> tuple:
     "HTTP status, headers and body of the answer; the body ends at `MAX_ANSWER`."
@@ -119,12 +120,21 @@ def _read(url, params, seconds) -> tuple:
             if len(body) > MAX_ANSWER: break
         return answer.status_code, answer.headers, body
 
+# %% ../nbs/01_search.ipynb #c94b4ef5
 def _pause(headers) -> float:
     "Seconds to wait, from the header Retry-After: a number, or a date; 0 if there is none."
     value = headers.get('Retry-After', '')
     if value.isdecimal(): return float(value)
     try: return max(0, (parsedate_to_datetime(value) - datetime.now(timezone.utc)).total_seconds())
     except (ValueError, TypeError): return 0
+
+# %% ../nbs/01_search.ipynb #16065945
+def _status_error(site, status, pause) -> SearchError:
+    "What an HTTP status other than 200, or a word of Commons, means."
+    advice = f'wait {f"{pause:.0f} seconds" if pause else "a few minutes"} and try again, or {_OTHER}'
+    if status == 429: return Busy(f'{site} wants a pause (rate limit)', advice, pause)
+    if status in (500, 502, 503, 504): return Busy(f'{site} is out of order (HTTP {status})', advice, pause)
+    return SearchError(f'{site} refuses to answer ({status})', _OTHER)
 
 # %% ../nbs/01_search.ipynb #1d2f7c77
 def _ask_json(site, params, end) -> dict:
@@ -143,19 +153,12 @@ def _ask_json(site, params, end) -> dict:
         raise _status_error(site, 429 if code in ('ratelimited', 'maxlag', 'readonly') else code, _pause(headers))
     return answer
 
-def _status_error(site, status, pause) -> SearchError:
-    "What an HTTP status other than 200, or a word of Commons, means."
-    advice = f'wait {f"{pause:.0f} seconds" if pause else "a few minutes"} and try again, or {_OTHER}'
-    if status == 429: return Busy(f'{site} wants a pause (rate limit)', advice, pause)
-    if status in (500, 502, 503, 504): return Busy(f'{site} is out of order (HTTP {status})', advice, pause)
-    return SearchError(f'{site} refuses to answer ({status})', _OTHER)
-
 # %% ../nbs/01_search.ipynb #3e424756
 def _from_openverse(entry:dict) -> Found:
     code = _text(entry.get('license')).upper()
     name = {'PDM': 'Public domain', 'CC0': 'CC0', '': ''}.get(code, f'CC {code}')
     if code not in ('PDM', ''): name = f'{name} {_text(entry.get("license_version"))}'.strip()
-    return Found(_text(entry['url']), title=_text(entry.get('title')), author=_text(entry.get('creator')), license=name,
+    return Found(str(entry['url']), title=_text(entry.get('title')), author=_text(entry.get('creator')), license=name,
                  source_page=_text(entry.get('foreign_landing_url')))
 
 # %% ../nbs/01_search.ipynb #7b118a24
@@ -167,8 +170,8 @@ def _openverse(query, license, end):
         yield [_from_openverse(entry) for entry in answer['results']]
         if page >= answer['page_count']: return
 
-# %% ../nbs/01_search.ipynb #5661ad42
-def _plain(text) -> str: return html.unescape(re.sub('<[^>]*>', '', _text(text))).strip()
+# %% ../nbs/01_search.ipynb #2b810617
+def _plain(text) -> str: return _text(html.unescape(re.sub('<[^>]*>', '', _text(text))))
 
 def _from_commons(page:dict) -> Found:
     info, = page['imageinfo']
@@ -207,14 +210,18 @@ def _pages(engine, query, license, end):
         raise SearchError(f'the answers of {engine} have changed ({type(error).__name__}: {error})',
                           f'update cat_or_dog, or {_OTHER}') from None
 
+# %% ../nbs/01_search.ipynb #35f6c790
 def _live(engine, query, n, license, seconds) -> tuple:
     "Up to `n` photos from an engine; and whether it gave all it has. Raises `SearchError` if there is not one."
+    from tqdm.auto import tqdm
     found, stamp = {}, dict(engine=engine, query=query, time=datetime.now(timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ'))
     try:
-        for page in _pages(engine, query, license, time.monotonic() + seconds):
-            new = [p for p in page if _is_web(p.url) and p.url not in found and (not license or is_open(p.license))]
-            found |= {p.url: replace(p, **stamp) for p in new}
-            if len(found) >= n or not new: break
+        with tqdm(total=n, desc=f'{engine}: {query}', unit='photo', leave=False) as bar:
+            for page in _pages(engine, query, license, time.monotonic() + seconds):
+                new = [p for p in page if _is_web(p.url) and p.url not in found and (not license or is_open(p.license))]
+                found |= {p.url: replace(p, **stamp) for p in new}
+                bar.update(len(found) - bar.n)
+                if len(found) >= n or not new: break
     except SearchError as error:
         if not found: raise
         print(f'{engine} gave {len(found)} of {n} photos. Then: {error}')
@@ -222,7 +229,7 @@ def _live(engine, query, n, license, seconds) -> tuple:
     if not found: raise SearchError(f'{engine} found no photos for {query!r}', 'try other words')
     return list(found.values())[:n], True
 
-def _is_web(url): return isinstance(url, str) and re.fullmatch(r'https?://[^\x00-\x1f]+', url)
+def _is_web(url): return isinstance(url, str) and re.fullmatch(r'https?://[^\x00-\x1f\x7f-\x9f]+', url)   # no control characters
 
 # %% ../nbs/01_search.ipynb #ffe85f2f
 _WORDS = dict(cat=r'\bcats?\b|\bkittens?\b|猫|ねこ|ネコ', dog=r'\bdogs?\b|\bpupp(y|ies)\b|犬|いぬ|イヌ')
@@ -342,6 +349,7 @@ def find_photos(
     fresh:bool=False,    # ask the engine again, even if its answer was kept
 ) -> list:               # of `Found` photos, each address once
     "Photos and what is known of them. Raises `SearchError` if there are none, `OSError` or `ValueError` for a list that cannot be read."
+    if not query.strip() or n < 1: raise ValueError(f'A search needs words, and n of 1 or more; this one has {query!r} and n={n}.')
     if license not in ('', 'open'): raise ValueError(f"There is no license={license!r}: use 'open', or '' for any.")
     if source == 'drawings': return _drawn(query, n)
     if source == 'auto': return _auto(query, n, license, seconds, fresh)

@@ -1,9 +1,11 @@
 """Searching: engines played by a local server, and what happens when there is no answer. The code under test is the real one, ddgs included."""
 import json, time
+from dataclasses import replace
 
 import pytest
 from ddgs.engines.bing_images import BingImages
 from ddgs.engines.duckduckgo_images import DuckduckgoImages
+from ddgs.exceptions import DDGSException
 
 from cat_or_dog import search
 from cat_or_dog.drawings import drawing_urls, served_now
@@ -96,10 +98,18 @@ def test_ddgs_goes_on_with_bing(web, answer):
 
 
 def test_only_web_addresses_come_through(web):
-    answer = json.loads(openverse_page(range(6))[2])
-    for entry, url in zip(answer['results'], ['data:image/png;base64,AA', 'javascript:alert(1)', '', 'https://a.example/1\n2', None]): entry['url'] = url
+    answer = json.loads(openverse_page(range(7))[2])
+    for entry, url in zip(answer['results'], ['data:image/png;base64,AA', 'javascript:alert(1)', '', 'https://a.example/1\n2', 'https://a.example/\x9b2J', None]): entry['url'] = url
     web.answers['openverse'] = [ok(answer)]
-    assert search_images('cat', source='openverse') == urls(5)
+    assert search_images('cat', source='openverse') == urls(6)
+
+
+def test_texts_come_on_one_line(web):
+    web.answers |= dict(openverse=[openverse_page([1], title=' A\u2028cat\n\ton  a\x85mat ')], commons=[commons_page([1], extmetadata=dict(
+        Artist=dict(value='<p>Ada\n</p><script>alert(1)</script> &lt;3'), LicenseShortName=dict(value=None)))])
+    assert find_photos('cat', source='openverse')[0].title == 'A cat on a mat'
+    photo, = find_photos('cat', source='commons')
+    assert (photo.author, photo.license) == ('Ada alert(1) <3', '')
 
 
 # Licences
@@ -194,6 +204,18 @@ def test_ddgs_says_no_results_when_it_is_refused_so_it_is_asked_again(web, waits
     assert search_images('cat photo', n=4, source='ddgs') == urls(*range(4)) and len(waits) == 2
     web.answers |= dict(duckduckgo=[answer])
     with pytest.raises(SearchError, match="try again|wants a pause"): search_images('cats', source='ddgs', seconds=10)
+
+
+def test_ddgs_that_cannot_read_an_answer_is_asked_again(web, waits, monkeypatch):
+    def fail(self, query): raise DDGSException('_extract_vqd() Could not extract vqd.\nmore')
+    monkeypatch.setattr(DuckduckgoImages, '_get_vqd', fail)
+    with pytest.raises(SearchError, match='ddgs failed .*vqd.*try again in a few minutes'): search_images('cat', source='ddgs', seconds=5)
+    assert waits
+
+
+@pytest.mark.parametrize('query, n', [('', 9), (' ', 9), ('cat', 0), ('cat', -1)])
+def test_a_search_needs_words_and_a_number(query, n):
+    with pytest.raises(ValueError, match='needs words'): search_images(query, n)
 
 
 @pytest.mark.parametrize('engine', ['ddgs', *APIS])
@@ -291,7 +313,7 @@ def test_a_list_keeps_all_that_is_known(tmp_path):
     photo = Found('https://a.example/1.jpg', 'cat', 'A\u2028title\x85in "results"\n<b>', 'Ada', 'CC BY 4.0', 'https://a.example', 'openverse', 'cat photo', '2026-11-24T09:30:00Z')
     for photos in [photo], [photo, photo]:
         save_list(photos, tmp_path/'l.jsonl')
-        assert read_list(tmp_path/'l.jsonl') == photos
+        assert read_list(tmp_path/'l.jsonl') == [replace(photo, title='A title in "results" <b>')]*len(photos)   # on one line
     (tmp_path/'l.jsonl').write_text('{"url": "https://a.example/1.jpg", "title": null, "author": 7, "more": []}')
     assert read_list(tmp_path/'l.jsonl') == [Found('https://a.example/1.jpg', author='7')]
 
