@@ -216,7 +216,7 @@ def _live(engine, query, n, license, seconds) -> tuple:
     from tqdm.auto import tqdm
     found, stamp = {}, dict(engine=engine, query=query, time=datetime.now(timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ'))
     try:
-        with tqdm(total=n, desc=f'{engine}: {query}', unit='photo', leave=False) as bar:
+        with tqdm(total=n, desc=f'{engine}: {query}', unit='photo', leave=False, disable=None) as bar:   # None: not into a file
             for page in _pages(engine, query, license, time.monotonic() + seconds):
                 new = [p for p in page if _is_web(p.url) and p.url not in found and (not license or is_open(p.license))]
                 found |= {p.url: replace(p, **stamp) for p in new}
