@@ -1,0 +1,38 @@
+"""A real browser for the tests: Debian's Chromium, driven by Playwright, and axe, which looks for barriers to people."""
+import os, shutil
+from contextlib import contextmanager
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import sync_playwright
+
+from run_notebooks import root
+
+artefacts = root/'artefacts'   # screenshots, to be looked at; git ignores them
+FLAGS = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
+
+
+@contextmanager
+def chromium(*flags):
+    "Chromium without a window, with more `flags`; no browser here is a skip, and an error in CI."
+    path = shutil.which('chromium') or shutil.which('chromium-browser')
+    if path is None:
+        reason = 'There is no Chromium here. On Debian: apt install chromium fonts-noto-cjk'
+        pytest.fail(reason) if os.environ.get('CI') == 'true' else pytest.skip(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=[*FLAGS, *flags])
+        yield browser
+        browser.close()
+
+
+def screenshot(page, name, full_page=True):
+    "Keep what `page` looks like in artefacts/`name`.png."
+    artefacts.mkdir(exist_ok=True)
+    page.screenshot(path=artefacts/f'{name}.png', full_page=full_page)
+
+
+def barriers(page):
+    "What axe finds on `page` that is serious or critical: a line each."
+    found = Axe().run(page).response
+    assert len(found['passes']) > 5   # it did look
+    return [f"{v['id']}: {v['help']}: {[n['html'][:120] for n in v['nodes']]}" for v in found['violations'] if v['impact'] in ('serious', 'critical')]
