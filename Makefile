@@ -41,7 +41,7 @@ clean:           ## remove the environment and everything that was made
 
 .venv/.lesson: .venv/.python settings.ini setup.py pyproject.toml
 	@echo 'Installing what the lesson needs into .venv: a few minutes, once.'
-	@$(BIN)/python -m pip install -qq --editable '.[train,notebooks]'
+	@$(BIN)/python -m pip install -qq --editable '.[train,notebooks,app]'
 	@touch $@
 
 .venv/.dev: .venv/.python settings.ini setup.py pyproject.toml

@@ -7,11 +7,11 @@ here = Path(__file__).parent
 parser = ConfigParser(interpolation=None, delimiters=['='])
 parser.read(here/'settings.ini', encoding='utf-8')
 cfg = parser['DEFAULT']
-extras = {name: cfg[f'{name}_requirements'].split() for name in ('train', 'notebooks', 'dev')}
-extras['dev'] += extras['train'] + extras['notebooks']
+extras = {name: cfg[f'{name}_requirements'].split() for name in ('app', 'train', 'notebooks', 'dev')}
+extras['dev'] += extras['app'] + extras['train'] + extras['notebooks']
 
 setup(version=cfg['version'], description=cfg['description'], author=cfg['author'], license=cfg['license'],
       keywords=cfg['keywords'].split(), python_requires=f">={cfg['min_python']}",
       long_description=(here/'README.md').read_text(encoding='utf-8'), long_description_content_type='text/markdown',
-      packages=['cat_or_dog'], install_requires=cfg['requirements'].split(), extras_require=extras,
+      packages=['cat_or_dog'], package_data={'cat_or_dog': ['static/*']}, install_requires=cfg['requirements'].split(), extras_require=extras,
       entry_points={'console_scripts': cfg['console_scripts'].split()})

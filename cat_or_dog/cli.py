@@ -6,7 +6,7 @@
 __all__ = ['demo', 'main']
 
 # %% ../nbs/11_command_line.ipynb #c05db7c3
-import argparse, contextlib, json, os, sys, time, warnings
+import argparse, contextlib, json, os, sys, threading, time, warnings, webbrowser
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -163,6 +163,24 @@ def _demo(args) -> int:
     print(f'\nNow yours:  cat-or-dog predict YOUR_PHOTO.jpg --model {result["model"]}')
     return 0
 
+# %% ../nbs/11_command_line.ipynb #9a7e12c2
+def _app(args) -> int:
+    from cat_or_dog.page import export_app, serve
+    from cat_or_dog.predict import Classifier
+    model = Classifier.load(args.model)
+    if args.export:
+        exported = export_app(model, args.export)
+        if args.json: _print_json(dict(folder=args.export, files=[str(f) for f in exported]))
+        else: print(f'{args.export}: {len(exported)} files, ready for Hugging Face Spaces and Docker. Its README.md says how.')
+        return 0
+    def ready(url):
+        if args.json: _print_json(dict(url=url))
+        else: print(f'The page is at {url} (Ctrl-C stops it).')
+        sys.stdout.flush()
+        if sys.stdout.isatty() and not args.no_browser: threading.Thread(target=webbrowser.open, args=[url], daemon=True).start()
+    serve(model, args.host, args.port, ready=ready)
+    return 0
+
 # %% ../nbs/11_command_line.ipynb #4a970c24
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='cat-or-dog', description='From photos to a trustworthy little image model, in seconds.')
@@ -198,10 +216,20 @@ def _parser() -> argparse.ArgumentParser:
     sub = command('predict', _predict, 'say what is in photos')
     sub.add_argument('photos', nargs='+', metavar='PHOTO')
     model(sub)
+    sub = command('app', _app, 'show the model as a web page, or export it for the web')
+    model(sub)
+    sub.add_argument('--host', default='127.0.0.1', help='127.0.0.1: only this computer; 0.0.0.0: whoever can reach it (default: 127.0.0.1)')
+    sub.add_argument('--port', type=_port, default=8000, help='0: any that is free (default: 8000)')
+    sub.add_argument('--no-browser', action='store_true', help='do not open the page in the browser')
+    sub.add_argument('--export', metavar='FOLDER', help='write a folder for Hugging Face Spaces or Docker instead')
     sub = command('demo', _demo, 'the whole lesson, from search to prediction')
     sub.add_argument('--dest', default='lesson', metavar='FOLDER', help='where to put everything (default: lesson)')
     source(sub)
     return parser
+
+def _port(text) -> int:
+    if not 0 <= int(text) <= 65535: raise argparse.ArgumentTypeError('must be 0 to 65535')
+    return int(text)
 
 def _count(text) -> int:
     n = int(text)

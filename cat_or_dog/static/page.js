@@ -1,0 +1,197 @@
+// The page's own program. A card is one photo: {file, url, state, answer, error}; `draw` turns it into what is on the screen.
+const find = id => document.getElementById(id)
+const settings = JSON.parse(find('settings').textContent)
+const cards = []                                   // as on the screen: the newest photos first
+let language = document.documentElement.lang, batch = [], left_out = false, working = 0, shots = 0
+
+const text = (key, values = {}) => settings.texts[language][key].replace(/\{(\w+)\}/g, (all, word) => values[word] ?? all)
+const nameOf = label => settings.texts[language].names[label] ?? label
+const capital = word => word.charAt(0).toLocaleUpperCase(language) + word.slice(1)
+
+function percent(p) {                              // never claims to be quite certain
+  const say = x => new Intl.NumberFormat(language, {style: 'percent', minimumFractionDigits: 1, maximumFractionDigits: 1}).format(x)
+  return p > .999 ? '> ' + say(.999) : p < .001 ? '< ' + say(.001) : say(p)
+}
+
+const verdict = answer => text(answer.verdict, {label: capital(nameOf(answer.label))})
+const nameFile = card => card.shot ? text('camera_photo', {number: card.shot}) : card.file.name
+const explain = card => text('error_' + card.error, {name: nameFile(card)})
+
+// ── Drawing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function drawCard(card) {
+  card.item ??= find('card').content.firstElementChild.cloneNode(true)
+  const part = selector => card.item.querySelector(selector), {answer} = card
+  card.item.className = `card ${card.state}`
+  part('h3').textContent = nameFile(card)
+  part('img').alt = text('photo_of', {name: nameFile(card)})
+  part('.photo').hidden = card.state == 'failed'
+  part('.verdict').textContent = card.state == 'failed' ? explain(card) : answer ? verdict(answer) : text(card.state)
+  part('caption').textContent = text('probabilities')
+  part('table').hidden = !answer
+  part('tbody').replaceChildren(...(answer ? drawBars(answer.probabilities) : []))
+  if (answer) part('.where').textContent = answer.verdict == 'neither' ? text('neither_why') : describeHeat(answer.heat)
+}
+
+function drawBars(probabilities) {
+  return Object.entries(probabilities).sort((a, b) => b[1] - a[1]).slice(0, 5).map(([label, p]) => {
+    const row = document.createElement('tr'), name = document.createElement('th'), rail = document.createElement('div')
+    name.scope = 'row'
+    name.textContent = nameOf(label)
+    rail.className = 'rail'
+    rail.append(document.createElement('div'))
+    rail.firstChild.style.width = 100*p + '%'
+    row.append(name)
+    row.insertCell().append(rail)
+    row.insertCell().textContent = percent(p)
+    return row
+  })
+}
+
+function drawHeat(card) {                          // one small square a number, then smoothed to the photo's own shape
+  const image = card.item.querySelector('img'), canvas = card.item.querySelector('canvas'), {heat} = card.answer
+  const small = new OffscreenCanvas(heat[0].length, heat.length), brush = small.getContext('2d')
+  heat.forEach((row, y) => row.forEach((value, x) => {
+    brush.fillStyle = `rgb(255 ${60 + 170*value} 0 / ${.75*value})`
+    brush.fillRect(x, y, 1, 1)
+  }))
+  canvas.width = 480
+  canvas.height = Math.round(480*image.naturalHeight/image.naturalWidth) || 480
+  const context = canvas.getContext('2d')
+  context.imageSmoothingQuality = 'high'
+  context.drawImage(small, 0, 0, canvas.width, canvas.height)
+}
+
+function describeHeat(heat) {                      // the same as the colours, for those who cannot see them
+  const flat = heat.flat(), peak = flat.indexOf(Math.max(...flat)), columns = heat[0].length
+  if (flat[peak] <= 0) return ''
+  const third = (i, n) => Math.min(2, Math.floor(3*(i + .5)/n))
+  const place = settings.texts[language].places[3*third(Math.floor(peak/columns), heat.length) + third(peak % columns, columns)]
+  return text('where', {place})
+}
+
+function drawAll() {
+  for (const element of document.querySelectorAll('[data-text]')) element.textContent = text(element.dataset.text)
+  for (const link of document.querySelectorAll('nav a'))
+    link.hreflang == language ? link.setAttribute('aria-current', 'true') : link.removeAttribute('aria-current')
+  cards.forEach(drawCard)
+  find('results').hidden = !cards.length
+}
+
+const say = sentence => { find('status').textContent = sentence }
+
+function sayProgress() {
+  const ready = batch.filter(card => card.answer || card.error), last = ready.at(-1)
+  if (ready.length < batch.length) { if (batch.length > 1) say(text('progress', {done: ready.length, all: batch.length})) }
+  else if (batch.length > 1) say(text('done', {good: ready.filter(card => card.answer).length, bad: ready.filter(card => card.error).length})
+    + (left_out ? ' ' + text('error_many') : ''))
+  else if (last) say(last.error ? explain(last) :
+    text('said', {name: nameFile(last), verdict: verdict(last.answer), percent: percent(last.answer.probability)}))
+}
+
+// ── Asking the server ───────────────────────────────────────────────────────────────────────────────────────────────
+
+const wait = seconds => new Promise(done => setTimeout(done, 1000*seconds))
+
+async function ask(file) {                         // {answer} or {error}; a full queue is asked again
+  if (file.size > settings.photo_bytes) return {error: 'size'}
+  let response
+  for (let attempt = 0; attempt < 6; attempt++) {
+    try { response = await fetch('predict', {method: 'POST', body: file, headers: {'content-type': 'application/octet-stream'}}) }
+    catch { response = null }
+    if (response && response.status != 503) break
+    await wait(Number(response?.headers.get('retry-after') || 1)*(1 + attempt*Math.random()))
+  }
+  if (!response) return {error: 'connection'}
+  const said = await response.json().catch(() => ({code: response.status == 503 ? 'busy' : 'server'}))
+  return response.ok ? {answer: said} : {error: `error_${said.code}` in settings.texts.en ? said.code : 'server'}
+}
+
+async function work() {                            // three of these run at a time
+  working++
+  for (let card; card = cards.find(card => card.state == 'waiting');) {
+    card.state = 'looking'
+    drawCard(card)
+    Object.assign(card, await ask(card.file))
+    card.state = card.error ? 'failed' : 'done'
+    if (card.answer) await showPhoto(card)
+    drawCard(card)
+    sayProgress()
+  }
+  working--
+}
+
+async function showPhoto(card) {                   // the server sends a small copy of a photo that browsers cannot show
+  const image = card.item.querySelector('img')
+  if (card.answer.preview) image.src = card.answer.preview
+  await image.decode().catch(() => {})
+  drawHeat(card)
+}
+
+// ── Taking photos in ────────────────────────────────────────────────────────────────────────────────────────────────
+
+function add(files, shot) {
+  const taken = [...files].slice(0, settings.photos)
+  if (!taken.length) return say(text('error_no_file'))
+  if (!working) batch = []
+  left_out = taken.length < files.length
+  say(text('looking'))
+  const added = taken.map(file => ({file, shot, state: 'waiting', url: URL.createObjectURL(file)}))
+  cards.unshift(...added)
+  batch.push(...added)
+  added.forEach(drawCard)
+  for (const card of added) card.item.querySelector('img').src = card.url
+  find('cards').prepend(...added.map(card => card.item))
+  find('results').hidden = false
+  while (working < 3 && working < batch.length) work()
+}
+
+function clear() {
+  for (const card of cards) URL.revokeObjectURL(card.url)
+  cards.length = batch.length = 0
+  find('cards').replaceChildren()
+  find('results').hidden = true
+  say(text('removed'))
+  find('choose').focus()
+}
+
+const carriesFiles = event => [...event.dataTransfer.types].some(type => type == 'Files' || type == 'text/uri-list')
+
+find('choose').onclick = () => find('files').click()
+find('files').onchange = event => { add(event.target.files); event.target.value = '' }
+find('clear').onclick = clear
+document.ondragover = event => { if (carriesFiles(event)) { event.preventDefault(); find('drop').classList.add('over') } }
+document.ondragleave = event => { if (!event.relatedTarget) find('drop').classList.remove('over') }
+document.ondrop = event => { event.preventDefault(); find('drop').classList.remove('over'); add(event.dataTransfer.files) }
+document.onpaste = event => { if (event.clipboardData.types.length) add(event.clipboardData.files) }
+
+for (const link of document.querySelectorAll('nav a')) link.onclick = event => {
+  event.preventDefault()
+  language = document.documentElement.lang = link.hreflang
+  history.replaceState(null, '', `?lang=${language}`)
+  drawAll()
+  sayProgress()
+}
+
+// ── Camera ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const camera = find('camera'), video = camera.querySelector('video')
+find('open-camera').hidden = !navigator.mediaDevices?.getUserMedia   // only there on https:// and on this computer
+
+find('open-camera').onclick = async () => {
+  try { video.srcObject = await navigator.mediaDevices.getUserMedia({video: {facingMode: 'environment'}}) }
+  catch { return say(text('error_camera')) }
+  camera.showModal()
+}
+find('close-camera').onclick = () => camera.close()
+camera.onclose = () => video.srcObject?.getTracks().forEach(track => track.stop())
+find('shoot').onclick = () => {
+  const canvas = document.createElement('canvas')
+  canvas.width = video.videoWidth
+  canvas.height = video.videoHeight
+  canvas.getContext('2d').drawImage(video, 0, 0)
+  canvas.toBlob(photo => add([photo], ++shots), 'image/jpeg', .95)
+  camera.close()
+}
+
+drawAll()
