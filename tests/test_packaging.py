@@ -1,5 +1,6 @@
 """The wheel, alone in an empty environment: small, without torch, and it predicts."""
-import subprocess, sys, venv, zipfile
+import json, subprocess, sys, venv, zipfile
+from urllib.request import urlopen
 
 import pytest
 
@@ -17,7 +18,8 @@ def wheel(tmp_path_factory):
 def test_what_is_in_the_wheel(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     assert {n.split('/')[0] for n in names if '.dist-info' not in n} == {'cat_or_dog'}
-    assert {n.split('/')[1] for n in names if n.startswith('cat_or_dog/')} == {p.name for p in (root/'cat_or_dog').glob('*.py')}
+    library = [*(root/'cat_or_dog').glob('*.py'), *(root/'cat_or_dog'/'static').iterdir()]
+    assert {n for n in names if n.startswith('cat_or_dog/')} == {p.relative_to(root).as_posix() for p in library}
 
 
 def test_wheel_alone(wheel, tmp_path, model_file):
@@ -30,6 +32,10 @@ def test_wheel_alone(wheel, tmp_path, model_file):
     draw('dog', 44).save(tmp_path/'dog.jpg')
     said = subprocess.run([command, 'predict', 'dog.jpg', '--model', model_file], check=True, capture_output=True, text=True, cwd=tmp_path).stdout
     assert said.startswith('dog.jpg: dog')
+    with subprocess.Popen([command, 'app', '--model', model_file, '--port', '0', '--json'], stdout=subprocess.PIPE, text=True, cwd=tmp_path) as app:
+        page = urlopen(json.loads(app.stdout.readline())['url']).read().decode()   # a wheel, a model file and one command
+        app.terminate()
+    assert '<h1 data-text="title">Cat or dog?</h1>' in page
     refused = subprocess.run([command, 'train', '.', '--out', 'm.onnx'], capture_output=True, text=True, cwd=tmp_path)
     assert refused.returncode == 1 and 'Traceback' not in refused.stderr
 
@@ -37,6 +43,6 @@ def test_wheel_alone(wheel, tmp_path, model_file):
 def test_modules_of_the_base_install_import_no_heavy_ones():
     program = '''
 import sys
-import cat_or_dog.cli, cat_or_dog.search, cat_or_dog.download, cat_or_dog.data, cat_or_dog.predict
+import cat_or_dog.cli, cat_or_dog.search, cat_or_dog.download, cat_or_dog.data, cat_or_dog.predict, cat_or_dog.page
 print(sorted({'torch', 'fastai', 'sklearn', 'scipy', 'pandas', 'matplotlib', 'onnx', 'timm', 'ddgs', 'IPython'} & set(sys.modules)))'''
     assert subprocess.run([sys.executable, '-c', program], check=True, capture_output=True, text=True).stdout.strip() == '[]'
