@@ -119,6 +119,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                  'cat_or_dog.page._Protocol.data_received': ('web_page.html#_protocol.data_received', 'cat_or_dog/page.py'),
                                  'cat_or_dog.page._bad_photo': ('web_page.html#_bad_photo', 'cat_or_dog/page.py'),
                                  'cat_or_dog.page._exported_files': ('web_page.html#_exported_files', 'cat_or_dog/page.py'),
+                                 'cat_or_dog.page._heat': ('web_page.html#_heat', 'cat_or_dog/page.py'),
                                  'cat_or_dog.page._is_from_elsewhere': ('web_page.html#_is_from_elsewhere', 'cat_or_dog/page.py'),
                                  'cat_or_dog.page._is_heic': ('web_page.html#_is_heic', 'cat_or_dog/page.py'),
                                  'cat_or_dog.page._listen': ('web_page.html#_listen', 'cat_or_dog/page.py'),

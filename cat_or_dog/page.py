@@ -34,12 +34,12 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 import cat_or_dog
 from .predict import MAX_PIXELS, Classifier, PhotoError, open_photo, pixels, write_whole
 
-# %% ../nbs/12_web_page.ipynb #c9693f2f
+# %% ../nbs/12_web_page.ipynb #c2b3639b
 UNSURE = 0.75   # a probability below this is shown as a question
 
 def verdict(answer) -> str:
     "'neither', 'unsure' or 'sure': how the page words a `Prediction`."
-    if answer.neither: return 'neither'
+    if getattr(answer, 'neither', False): return 'neither'
     return 'unsure' if answer.probability < UNSURE else 'sure'
 
 # %% ../nbs/12_web_page.ipynb #8d5bb188
@@ -53,19 +53,26 @@ def _preview(photo) -> str | None:
     small.save(file, 'jpeg')
     return f'data:image/jpeg;base64,{b64encode(file.getvalue()).decode()}'
 
-# %% ../nbs/12_web_page.ipynb #23387eb1
+# %% ../nbs/12_web_page.ipynb #b5759bf3
+def _heat(model, square) -> list | None:
+    "Rows of numbers from 0 to 1: how strongly each place speaks for the label; `None` where the model cannot say."
+    if not hasattr(model, 'heat_map'): return None
+    heat = np.maximum(model.heat_map(square), 0)
+    return (heat/max(heat.max(), 1e-9)).astype(float).round(3).tolist()
+
+# %% ../nbs/12_web_page.ipynb #8b04253c
 def describe(
     model:Classifier,
     data:bytes,               # what was uploaded
     name:str='the photo',     # what to call it in an error message
-) -> dict:                    # label, probability, probabilities, verdict, heat (rows of numbers from 0 to 1), preview
+) -> dict:                    # label, probability, probabilities, verdict, heat, preview
     "All that the page shows about one photo. Raises `PhotoError`."
     photo = io.BytesIO(data)
     photo.name = name
     square = pixels(photo, model.size)
-    answer, heat = model.predict(square), np.maximum(model.heat_map(square), 0)
+    answer = model.predict(square)
     return dict(label=answer.label, probability=answer.probability, probabilities=answer.probabilities, verdict=verdict(answer),
-                heat=(heat/max(heat.max(), 1e-9)).astype(float).round(3).tolist(), preview=_preview(photo))
+                heat=_heat(model, square), preview=_preview(photo))
 
 # %% ../nbs/12_web_page.ipynb #2448eaa1
 class Refused(Exception):
@@ -194,7 +201,7 @@ def page_texts(
             if isinstance(sentence, str): sentences[key] = Template(sentence).safe_substitute(fill)
     return texts
 
-# %% ../nbs/12_web_page.ipynb #ffbc098b
+# %% ../nbs/12_web_page.ipynb #5ff28384
 def page_html(
     texts:dict,      # from `page_texts`
     language:str,
@@ -202,7 +209,7 @@ def page_html(
 ) -> str:
     "The page in one language."
     settings = json.dumps(dict(texts=texts, photos=limits.photos, photo_bytes=limits.photo_bytes), ensure_ascii=False)
-    html = Template(_static_text('page.html')).substitute(language=language, settings=settings.replace('<', '\u003c'))
+    html = Template(_static_text('page.html')).substitute(language=language, settings=settings.replace('<', '\\u003c'))
     return re.sub(r'data-text="(\w+)">', lambda found: found[0] + escape(texts[language][found[1]]), html)
 
 # %% ../nbs/12_web_page.ipynb #ca6ca42a

@@ -63,6 +63,7 @@ function drawHeat(card) {                          // one small square a number,
 }
 
 function describeHeat(heat) {                      // the same as the colours, for those who cannot see them
+  if (!heat) return ''
   const flat = heat.flat(), peak = flat.indexOf(Math.max(...flat)), columns = heat[0].length
   if (flat[peak] <= 0) return ''
   const third = (i, n) => Math.min(2, Math.floor(3*(i + .5)/n))
@@ -125,7 +126,7 @@ async function showPhoto(card) {                   // the server sends a small c
   const image = card.item.querySelector('img')
   if (card.answer.preview) image.src = card.answer.preview
   await image.decode().catch(() => {})
-  drawHeat(card)
+  if (card.answer.heat) drawHeat(card)
 }
 
 // ── Taking photos in ────────────────────────────────────────────────────────────────────────────────────────────────
