@@ -82,12 +82,11 @@ function drawAll() {
 const say = sentence => { find('status').textContent = sentence }
 
 function sayProgress() {
-  const ready = batch.filter(card => card.answer || card.error), last = ready.at(-1)
-  if (ready.length < batch.length) { if (batch.length > 1) say(text('progress', {done: ready.length, all: batch.length})) }
-  else if (batch.length > 1) say(text('done', {good: ready.filter(card => card.answer).length, bad: ready.filter(card => card.error).length})
-    + (left_out ? ' ' + text('error_many') : ''))
-  else if (last) say(last.error ? explain(last) :
-    text('said', {name: nameFile(last), verdict: verdict(last.answer), percent: percent(last.answer.probability)}))
+  const ready = batch.filter(card => card.answer || card.error), bad = ready.filter(card => card.error).length, [first] = ready
+  if (batch.length == 1 && first) say(first.error ? explain(first) :
+    text('said', {name: nameFile(first), verdict: verdict(first.answer), percent: percent(first.answer.probability)}))
+  else if (ready.length < batch.length) say(text('progress', {done: ready.length, all: batch.length}))
+  else if (ready.length) say(text(bad ? 'done' : 'done_all', {good: ready.length - bad, bad}) + (left_out ? ' ' + text('error_many') : ''))
 }
 
 // ── Asking the server ───────────────────────────────────────────────────────────────────────────────────────────────
