@@ -318,11 +318,11 @@ Show it a photo, and a little model says what it sees. Made with cat_or_dog from
 Then open http://localhost:7860/.
 """)
 
-# %% ../nbs/12_web_page.ipynb #545b209f
+# %% ../nbs/12_web_page.ipynb #bca091ed
 _DOCKERFILE = Template("""FROM python:$python-slim
 RUN useradd --create-home --uid 1000 user
+WORKDIR /app
 USER user
-WORKDIR /home/user/app
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 COPY --chown=user requirements.txt ./
 RUN python -m pip install --no-cache-dir --user -r requirements.txt
