@@ -172,6 +172,7 @@ def test_a_full_queue_says_when_to_ask_again(model_file, tmp_path):
         assert {r.status_code for r in responses} == {200, 503} and all(r.headers['retry-after'] == '1' for r in busy)
         with chromium() as browser:                   # the page does ask again: all its photos are answered in the end
             opened = browser.new_page()
+            opened.on('filechooser', lambda chooser: None)
             opened.goto(url)
             with ThreadPoolExecutor(6) as pool:
                 crowd = [pool.submit(send, url, saved(cat)) for _ in range(12)]
@@ -247,6 +248,7 @@ def open_page(browser, url):
         opened = contexts[-1].new_page()
         opened.on('request', lambda request: request.url.startswith((url, 'blob:', 'data:')) or strangers.append(request.url))
         opened.on('pageerror', lambda error: errors.append(str(error)))
+        opened.on('filechooser', lambda chooser: None)   # from the start, since Playwright needs a moment to take file choosers over
         opened.goto(url)
         return opened
     yield open_page
