@@ -1,5 +1,5 @@
 """Predicting: photos of every kind, hostile photos, hostile model files."""
-import io, json, os, subprocess, sys, threading
+import csv, io, json, os, subprocess, sys, threading
 
 import numpy as np
 import onnx
@@ -88,7 +88,7 @@ def changed(model, **metadata):
 
 
 @pytest.mark.parametrize('metadata, reason', [
-    (dict(labels=['cat', 'dog', 'horse']), 'does not fit'), (dict(labels='cat'), 'labels'), (dict(labels=['cat', 'cat']), 'labels'),
+    (dict(labels=['cat', 'dog', 'horse']), 'does not fit'), (dict(labels='cat'), 'labels'), (dict(labels=['cat', 'cat']), 'labels'), (dict(labels=['cat']), 'labels'), (dict(resize='stretch'), 'resize'), (dict(threshold='high'), 'threshold'),
     (dict(size=224), 'does not fit'), (dict(size='big'), 'size'), (dict(format=99), 'format')])
 def test_wrong_metadata_is_refused(model, metadata, reason):
     with pytest.raises(ModelError, match=reason): Classifier(changed(model, **metadata))
@@ -103,12 +103,104 @@ def test_no_metadata_is_refused(model):
 def test_a_model_that_points_at_another_file_is_refused(model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     proto = onnx.load_from_string(model.data)
-    weight = next(t for t in proto.graph.initializer if t.name == 'head.weight')
+    weight = next(t for t in proto.graph.initializer if t.name == 'weight')
     (tmp_path/'secret.bin').write_bytes(weight.raw_data)
     weight.ClearField('raw_data')
     weight.data_location = onnx.TensorProto.EXTERNAL
     weight.external_data.add(key='location', value='secret.bin')
+    with pytest.raises(ModelError, match='another file'): Classifier(proto.SerializeToString())
+
+
+def with_node(model, *args, **options):
+    "The model with one operation more in its graph."
+    proto = onnx.load_from_string(model.data)
+    proto.graph.node.append(onnx.helper.make_node(*args, **options))
+    return proto.SerializeToString()
+
+
+@pytest.mark.parametrize('node, options, reason', [
+    (('ConstantOfShape', ['probabilities'], ['huge']), {}, 'do not need: ConstantOfShape'),
+    (('Loop', ['', '', 'probabilities'], ['again']), {}, 'do not need: Loop'),
+    (('Evil', ['probabilities'], ['x']), dict(domain='stranger'), 'operations of its own')])
+def test_a_graph_that_could_do_more_is_refused(model, node, options, reason):
+    with pytest.raises(ModelError, match=reason): Classifier(with_node(model, *node, **options))
+
+
+def test_functions_of_a_stranger_are_refused(model):
+    proto = onnx.load_from_string(model.data)
+    proto.functions.append(onnx.helper.make_function('stranger', 'F', ['x'], ['y'], [onnx.helper.make_node('Identity', ['x'], ['y'])], proto.opset_import))
+    with pytest.raises(ModelError, match='operations of its own'): Classifier(proto.SerializeToString())
+
+
+def test_dimensions_that_do_not_fit_are_refused(model):
+    proto = onnx.load_from_string(model.data)
+    weight = next(t for t in proto.graph.initializer if t.name == 'weight')
+    weight.dims[:] = [1_000_000, 1_000_000]
+    with pytest.raises(ModelError, match='not a complete ONNX model'): Classifier(proto.SerializeToString())
+    proto = onnx.load_from_string(model.data)
+    for dim in proto.graph.input[0].type.tensor_type.shape.dim[1:3]: dim.dim_value = 1_000_000
     with pytest.raises(ModelError): Classifier(proto.SerializeToString())
+
+
+@pytest.mark.parametrize('part', [0, 1, 10, 1000, 0.5, 0.999])
+def test_a_torn_file_is_refused(model, part):
+    data = model.data[:part if isinstance(part, int) else int(len(model.data)*part)]
+    with pytest.raises(ModelError): Classifier(data)
+
+
+def test_bytes_changed_at_random_never_crash(model):
+    "A model, or one sentence: whatever a stranger's file holds."
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        data = np.frombuffer(model.data[:300] + model.data[-3000:], np.uint8).copy()
+        data[rng.integers(0, len(data), 5)] = rng.integers(0, 256, 5)
+        with pytest.raises(ModelError): Classifier(data.tobytes())
+
+
+def test_our_own_files_are_on_the_list(model_file):
+    assert set(Classifier(model_file.read_bytes()).outputs) == {'probabilities', 'familiarity', 'heat', 'features'}
+
+
+def test_strange_photos_are_neither(model):
+    noise = np.random.default_rng(1).integers(0, 256, (300, 400, 3), np.uint8)
+    answers = [model.predict(photo) for photo in (noise, Image.new('RGB', (300, 300), 'red'))]
+    assert all(a.neither and 'nothing that the model was trained on' in str(a) for a in answers)
+    known = [model.predict(draw(label, i)) for label in ('cat', 'dog') for i in range(100, 110)]
+    assert sum(a.neither for a in known) <= 4
+
+
+def test_without_a_memory_it_is_never_neither(model):
+    answer = Classifier(changed(model, threshold=None)).predict(draw('cat', 3))
+    assert not answer.neither and answer.familiarity > 0
+
+
+def test_heat_is_the_evidence_of_each_place(model):
+    "The mean of the maps over all places is the difference of the sums before softmax."
+    batch = np.stack([model.square(draw(label, i)) for label in ('cat', 'dog') for i in range(3)])
+    heat, p = model.run(batch, 'heat', 'probabilities')
+    by_place, by_softmax = heat.mean((2, 3)), np.log(p)
+    assert heat.shape == (6, 2, 6, 6)
+    assert np.corrcoef((by_place[:, 1] - by_place[:, 0]), by_softmax[:, 1] - by_softmax[:, 0])[0, 1] > 0.8
+    assert model.heat_map(draw('cat', 1), 'dog').shape == (6, 6)
+
+
+def test_predictions_stream_to_a_file(model, tmp_path, monkeypatch):
+    for i in range(3): draw('cat', i).save(tmp_path/f'{i}.png')
+    (tmp_path/'1.png').write_bytes(b'torn')
+    files = sorted(tmp_path.glob('*.png'))
+    assert model.predict_to(files, tmp_path/'rows.csv') == dict(predicted=2, unreadable=1)
+    rows = list(csv.DictReader(open(tmp_path/'rows.csv', encoding='utf-8')))
+    assert [r['photo'] for r in rows] == list(map(str, files)) and 'not a photo' in rows[1]['error'] and rows[0]['label'] == 'cat'
+    def stopped(photos):
+        yield files[0]
+        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt): model.predict_to(stopped(files), tmp_path/'rows.csv')
+    assert len(open(tmp_path/'rows.csv').readlines()) == 4 and not list(tmp_path.glob('.*'))   # the old table is whole
+
+
+def test_the_card_says_what_the_model_is(model_file):
+    card = model_file.with_suffix('.md').read_text()
+    assert 'tells cat from dog' in card and '30 × cat' in card and 'error rate of' in card
 
 
 def test_a_failed_save_leaves_the_old_model_whole(model, tmp_path, monkeypatch):
