@@ -30,6 +30,7 @@ function drawCard(card) {
   part('caption').textContent = text('probabilities')
   part('table').hidden = !answer
   part('tbody').replaceChildren(...(answer ? drawBars(answer.probabilities) : []))
+  find('show-heat').parentElement.hidden = !cards.some(card => card.answer?.heat)
   if (answer) part('.where').textContent = answer.verdict == 'neither' ? text('neither_why') : describeHeat(answer.heat)
 }
 
@@ -49,7 +50,7 @@ function drawBars(probabilities) {
 }
 
 function drawHeat(card) {                          // one small square a number, then smoothed to the photo's own shape
-  const image = card.item.querySelector('img'), canvas = card.item.querySelector('canvas'), {heat} = card.answer
+  const image = card.item.querySelector('img'), canvas = card.item.querySelector('canvas'), {heat, resize} = card.answer
   const small = new OffscreenCanvas(heat[0].length, heat.length), brush = small.getContext('2d')
   heat.forEach((row, y) => row.forEach((value, x) => {
     brush.fillStyle = `rgb(255 ${60 + 170*value} 0 / ${.75*value})`
@@ -59,7 +60,13 @@ function drawHeat(card) {                          // one small square a number,
   canvas.height = Math.round(480*image.naturalHeight/image.naturalWidth) || 480
   const context = canvas.getContext('2d')
   context.imageSmoothingQuality = 'high'
-  context.drawImage(small, 0, 0, canvas.width, canvas.height)
+  const [width, height] = seen(canvas.width, canvas.height, resize)
+  context.drawImage(small, (canvas.width - width)/2, (canvas.height - height)/2, width, height)
+}
+
+function seen(width, height, resize) {             // how much of the middle of a photo the model saw: see `pixels` in predict.py
+  const half = (width + height)/2
+  return resize == 'half' ? [Math.min(width, half), Math.min(height, half)] : [width, height]
 }
 
 function describeHeat(heat) {                      // the same as the colours, for those who cannot see them
