@@ -7,7 +7,7 @@ __all__ = ['UNSURE', 'WEB_FORMATS', 'static', 'LANGUAGES', 'LOCAL_HOSTS', 'verdi
            'choose_language', 'page_texts', 'page_html', 'security_headers', 'WithHeaders', 'page_app', 'serve',
            'export_app']
 
-# %% ../nbs/12_web_page.ipynb #d202673f
+# %% ../nbs/12_web_page.ipynb #b2b55c05
 import ast, io, json, os, re, socket, sys, warnings
 from base64 import b64encode
 from contextlib import suppress
@@ -32,14 +32,14 @@ from starlette.staticfiles import StaticFiles
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 import cat_or_dog
-from .predict import MAX_PIXELS, Classifier, PhotoError, open_photo, pixels, write_whole
+from .predict import MAX_PIXELS, Classifier, PhotoError, open_photo, write_whole
 
-# %% ../nbs/12_web_page.ipynb #c2b3639b
+# %% ../nbs/12_web_page.ipynb #c9693f2f
 UNSURE = 0.75   # a probability below this is shown as a question
 
 def verdict(answer) -> str:
     "'neither', 'unsure' or 'sure': how the page words a `Prediction`."
-    if getattr(answer, 'neither', False): return 'neither'
+    if answer.neither: return 'neither'
     return 'unsure' if answer.probability < UNSURE else 'sure'
 
 # %% ../nbs/12_web_page.ipynb #8d5bb188
@@ -53,15 +53,15 @@ def _preview(photo) -> str | None:
     small.save(file, 'jpeg')
     return f'data:image/jpeg;base64,{b64encode(file.getvalue()).decode()}'
 
-# %% ../nbs/12_web_page.ipynb #15e6b8bd
+# %% ../nbs/12_web_page.ipynb #f4adcb25
 def _heat(model, square) -> list | None:
     "Rows of numbers from 0 to 1: how strongly each place speaks for the label; `None` where the model cannot say."
-    heat = model.heat_map(square) if hasattr(model, 'heat_map') else None
+    heat = model.heat_map(square)
     if heat is None: return None
     heat = np.maximum(heat, 0)
     return (heat/max(heat.max(), 1e-9)).astype(float).round(3).tolist()
 
-# %% ../nbs/12_web_page.ipynb #c3255ee2
+# %% ../nbs/12_web_page.ipynb #caa181d3
 def describe(
     model:Classifier,
     data:bytes,               # what was uploaded
@@ -70,10 +70,10 @@ def describe(
     "All that the page shows about one photo. Raises `PhotoError`."
     photo = io.BytesIO(data)
     photo.name = name
-    square = model.square(photo) if hasattr(model, 'square') else pixels(photo, model.size)
+    square = model.square(photo)
     answer = model.predict(square)
     return dict(label=answer.label, probability=answer.probability, probabilities=answer.probabilities, verdict=verdict(answer),
-                heat=_heat(model, square), resize=getattr(model, 'resize', 'squish'), preview=_preview(photo))
+                heat=_heat(model, square), resize=model.resize, preview=_preview(photo))
 
 # %% ../nbs/12_web_page.ipynb #2448eaa1
 class Refused(Exception):

@@ -74,7 +74,7 @@ GOOD = {'plain.jpg': lambda: saved(cat), 'sideways.jpg': sideways, 'rgba.png': l
 def test_every_kind_of_photo_gets_its_answer(url, name):
     answer = send(url, GOOD[name](), name).json()
     assert answer['label'] == 'cat' and sum(answer['probabilities'].values()) == pytest.approx(1, abs=1e-4)
-    if hasattr(Classifier, 'heat_map'): assert np.asarray(answer['heat']).ndim == 2 and 0 <= np.min(answer['heat']) <= np.max(answer['heat']) <= 1
+    assert np.asarray(answer['heat']).ndim == 2 and 0 <= np.min(answer['heat']) <= np.max(answer['heat']) <= 1
     assert bool(answer['preview']) == name.endswith(('.heic', '.tiff'))   # which browsers cannot show
 
 
@@ -263,7 +263,6 @@ def test_choosing_photos(open_page):
     assert opened.locator('.verdict').all_inner_texts()[:2] == ['Cat', 'Dog']
     assert 'notes.txt: this is not a photo' in opened.locator('.failed').inner_text()
     assert opened.get_by_role('status').inner_text() == 'Done: 2 photos answered, 1 not.'
-    if not hasattr(Classifier, 'heat_map'): return
     painted = 'canvas => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.some(value => value > 100)'
     assert opened.locator('canvas').first.evaluate(painted)   # the heat map
     assert 'It looked most at the' in opened.locator('.where').first.inner_text()

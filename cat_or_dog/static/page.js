@@ -49,19 +49,19 @@ function drawBars(probabilities) {
   })
 }
 
-function drawHeat(card) {                          // one small square a number, then smoothed to the photo's own shape
+function drawHeat(card) {                          // a pixel a number, with an empty one all around, then made as large as what the model saw
   const image = card.item.querySelector('img'), canvas = card.item.querySelector('canvas'), {heat, resize} = card.answer
-  const small = new OffscreenCanvas(heat[0].length, heat.length), brush = small.getContext('2d')
+  const rows = heat.length, columns = heat[0].length, small = new OffscreenCanvas(columns + 2, rows + 2), brush = small.getContext('2d')
   heat.forEach((row, y) => row.forEach((value, x) => {
-    brush.fillStyle = `rgb(255 ${60 + 170*value} 0 / ${.75*value})`
-    brush.fillRect(x, y, 1, 1)
+    brush.fillStyle = `rgb(255 ${60 + 150*value} 0 / ${.7*value**1.5})`
+    brush.fillRect(x + 1, y + 1, 1, 1)
   }))
   canvas.width = 480
   canvas.height = Math.round(480*image.naturalHeight/image.naturalWidth) || 480
-  const context = canvas.getContext('2d')
+  const context = canvas.getContext('2d'), [width, height] = seen(canvas.width, canvas.height, resize)
+  const left = (canvas.width - width)/2 - width/columns, top = (canvas.height - height)/2 - height/rows
   context.imageSmoothingQuality = 'high'
-  const [width, height] = seen(canvas.width, canvas.height, resize)
-  context.drawImage(small, (canvas.width - width)/2, (canvas.height - height)/2, width, height)
+  context.drawImage(small, left, top, width*(1 + 2/columns), height*(1 + 2/rows))
 }
 
 function seen(width, height, resize) {             // how much of the middle of a photo the model saw: see `pixels` in predict.py
