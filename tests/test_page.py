@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
+import onnx
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
@@ -99,6 +100,13 @@ def test_a_heic_photo_without_pi_heif_is_explained(model_file, monkeypatch):
     client = TestClient(page.page_app(Classifier.load(model_file)), base_url='http://127.0.0.1')
     said = client.post('/predict?name=phone.heic', content=GOOD['phone.heic']()).json()
     assert said['code'] == 'heic' and "pip install 'cat_or_dog[app]'" in said['error']
+
+
+def test_a_model_that_draws_no_heat_map(model_file):
+    proto = onnx.load(model_file)
+    del proto.graph.output[[output.name for output in proto.graph.output].index('heat')]
+    answer = page.describe(Classifier(proto.SerializeToString()), saved(cat))
+    assert answer['label'] == 'cat' and answer['heat'] is None
 
 
 def test_fifty_files_at_once(url):
