@@ -8,6 +8,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                 'cat_or_dog.cli._download': ('command_line.html#_download', 'cat_or_dog/cli.py'),
                                 'cat_or_dog.cli._download_labels': ('command_line.html#_download_labels', 'cat_or_dog/cli.py'),
                                 'cat_or_dog.cli._evaluate': ('command_line.html#_evaluate', 'cat_or_dog/cli.py'),
+                                'cat_or_dog.cli._expanded': ('command_line.html#_expanded', 'cat_or_dog/cli.py'),
+                                'cat_or_dog.cli._how_good': ('command_line.html#_how_good', 'cat_or_dog/cli.py'),
                                 'cat_or_dog.cli._new_photos': ('command_line.html#_new_photos', 'cat_or_dog/cli.py'),
                                 'cat_or_dog.cli._one_sentence': ('command_line.html#_one_sentence', 'cat_or_dog/cli.py'),
                                 'cat_or_dog.cli._parser': ('command_line.html#_parser', 'cat_or_dog/cli.py'),

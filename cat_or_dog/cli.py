@@ -53,15 +53,21 @@ def _download(args) -> int:
     return 1
 
 # %% ../nbs/11_command_line.ipynb #5c2b5e21
+def _how_good(found) -> str:
+    "The scores of a model, in a sentence."
+    low, high = found['interval']
+    return (f"Wrong on {found['errors']} of {found['n']} photos that it had not seen: {found['error_rate']:.1%} (95 % interval: {low:.1%} to {high:.1%}); "
+            f"its probabilities were off by {found['calibration_error']:.1%} on average.")
+
 def _train(args) -> int:
     from cat_or_dog.predict import check_can_save
     from cat_or_dog.train import train
     check_can_save(args.out)
-    with contextlib.redirect_stdout(sys.stderr): model = train(args.folder, args.method, args.size, args.seed)
+    with contextlib.redirect_stdout(sys.stderr): model = train(args.folder, args.method, args.size, args.seed, not args.no_head_start)
     model.save(args.out)
-    held_out = model.metadata['validation']
+    hidden = model.metadata['validation']
     if args.json: _print_json(dict(model=str(args.out), **model.metadata))
-    else: print(f"{args.out}: knows {', '.join(model.labels)}. Error rate on {held_out['n']} photos held out: {held_out['error_rate']:.1%}.")
+    else: print(f"{args.out}: knows {', '.join(model.labels)}. {_how_good(hidden)}")
     return 0
 
 # %% ../nbs/11_command_line.ipynb #2395b3f2
@@ -71,18 +77,33 @@ def _evaluate(args) -> int:
     result = Classifier.load(args.model).evaluate(labelled_files(args.folder))
     for reason in result['reasons']: _say(reason)
     if args.json: _print_json(result)
-    else: print(f"Error rate: {result['error_rate']:.2%} ({result['errors']} of {result['n']} photos; {result['unreadable']} unreadable)")
+    else:
+        print(_how_good(result), f"{result['neither']} are like nothing that it was trained on; {result['unreadable']} could not be read.")
+        for row in result['most_confused'][:5]: print(f"  {row['file']}: {row['actual']} {row['probability']:.4f}, it says {row['predicted']}")
     return 0
 
 # %% ../nbs/11_command_line.ipynb #8d6411a5
+def _expanded(names):
+    "The photos that are named, one by one; a folder gives all photos below it, sorted."
+    for name in names:
+        if not os.path.isdir(name): yield name
+        else:
+            from cat_or_dog.data import SUFFIXES
+            yield from sorted(str(f) for f in Path(name).rglob('*') if f.suffix.lower() in SUFFIXES and not f.name.startswith('.'))
+
 def _predict(args) -> int:
     from cat_or_dog.predict import Classifier, Prediction
-    failed = 0
-    for photo, answer in Classifier.load(args.model).predict_many(args.photos):
+    model, failed = Classifier.load(args.model), 0
+    if args.out:
+        counts = model.predict_to(_expanded(args.photos), args.out)
+        if args.json: _print_json(dict(out=args.out, **counts))
+        else: print(f"{args.out}: {counts['predicted']} photos; {counts['unreadable']} could not be read.")
+        return 1 if counts['unreadable'] else 0
+    for photo, answer in model.predict_many(_expanded(args.photos)):
         good = isinstance(answer, Prediction)
         failed += not good
         if args.json: _print_json(dict(photo=photo, **(vars(answer) if good else dict(error=str(answer)))))
-        elif good: print(f'{photo}: {answer.label} ({answer.probability:.4f})')
+        elif good: print(f'{photo}: {answer.label} ({answer.probability:.4f})' + (', but it is like nothing that the model was trained on' if answer.neither else ''))
         else: _say(str(answer))
     return 1 if failed else 0
 
@@ -135,7 +156,7 @@ def demo(
     _say('4/6  Train: features of the pretrained body once, then the head')
     trained = train(dest/'photos')
     validation = trained.metadata['validation']
-    _say(f"     error rate on {validation['n']} photos held out: {validation['error_rate']:.1%}")
+    _say(f"     {_how_good(validation)}")
     model = Classifier.load(trained.save(dest/'model.onnx'))
     _say('5/6  Saved and loaded again. Predict on pictures that it has never seen')
     files = _new_photos([(word, url) for word, urls in found.items() for url in urls[-new:]], dest/'new', photo_files(dest/'photos'))
@@ -155,7 +176,7 @@ def _demo(args) -> int:
         _print_json(result)
         return 0
     rows = [('photos', result['photos']), ('model', result['model']), ('contact sheet', result['contact_sheet']),
-            ('error rate', f"{result['error_rate']:.1%} of the photos held out"),
+            ('error rate', f"{result['error_rate']:.1%} of photos hidden in turn"),
             ('new pictures', f"{result['new_right']} of {result['new_pictures']} right"), ('time', f'{time.time() - start:.0f} s')]
     width = max(len(value) for _, value in rows)
     line = '+' + '-'*16 + '+' + '-'*(width + 2) + '+'
@@ -210,11 +231,13 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument('--method', choices=['head', 'fine_tune'], default='head', help='the quick way or the course\'s (default: head)')
     sub.add_argument('--size', type=int, default=192, help='side of the squares that the model sees, in pixels (default: 192)')
     sub.add_argument('--seed', type=int, default=42, help='for the same result every time (default: 42)')
+    sub.add_argument('--no-head-start', action='store_true', help="do not use what ImageNet's own head knows of the labels")
     sub = command('evaluate', _evaluate, 'measure the error rate on photos in folders named by label')
     sub.add_argument('folder', metavar='FOLDER')
     model(sub)
     sub = command('predict', _predict, 'say what is in photos')
-    sub.add_argument('photos', nargs='+', metavar='PHOTO')
+    sub.add_argument('photos', nargs='+', metavar='PHOTO', help='photos, or folders of photos')
+    sub.add_argument('--out', metavar='FILE', help='write a table (.csv) or JSON lines instead of printing')
     model(sub)
     sub = command('app', _app, 'show the model as a web page, or export it for the web')
     model(sub)

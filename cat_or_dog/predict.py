@@ -110,7 +110,7 @@ def _read_metadata(session:ort.InferenceSession) -> dict:
         or outputs.get('probabilities') != [len(checked.labels)]: raise ModelError('its input or output does not fit its labels and size')
     return meta | msgspec.to_builtins(checked)
 
-# %% ../nbs/05_predict.ipynb #4667be4f
+# %% ../nbs/05_predict.ipynb #1af1d7de
 def _varint(data, at) -> tuple:
     "The whole number written at `at`, seven bits a byte, and where it ends."
     value = shift = 0
@@ -132,7 +132,7 @@ def _fields(data) -> Iterator[tuple]:
             value, at = view[at:at + length], at + length
         yield key >> 3, value
 
-# %% ../nbs/05_predict.ipynb #97369be0
+# %% ../nbs/05_predict.ipynb #fcc2462e
 _OPERATIONS = set("""Add AveragePool BatchNormalization Cast Clip Concat Constant Conv DequantizeLinear Div Flatten Gather Gemm
     GlobalAveragePool Identity MatMul MaxPool Mul QuantizeLinear Range ReduceL2 ReduceLogSumExp ReduceMax ReduceMean Relu Reshape Shape
     Sigmoid Slice Softmax Squeeze Sub Transpose Unsqueeze""".split())
@@ -231,7 +231,7 @@ def save(self:Classifier, file) -> Path:
     except OSError as error: raise _cannot_save(file, error) from None
     return Path(file)
 
-# %% ../nbs/05_predict.ipynb #5007ad7d
+# %% ../nbs/05_predict.ipynb #cb3088c6
 @patch
 def card(
     self:Classifier,
@@ -285,7 +285,7 @@ def predict_batch(
     "Probabilities for photos that are already squares."
     return self.run(batch, 'probabilities')[0]
 
-# %% ../nbs/05_predict.ipynb #0752f09b
+# %% ../nbs/05_predict.ipynb #0a10f6e4
 @patch
 def _predictions(self:Classifier, batch:np.ndarray) -> list:
     "A `Prediction` for each square in `batch`."
@@ -307,7 +307,7 @@ def predict(self:Classifier, photo) -> Prediction:
     "The prediction for one photo: anything that `open_photo` takes. Raises `PhotoError`."
     return self._predictions(self.square(photo)[None])[0]
 
-# %% ../nbs/05_predict.ipynb #20ea2c76
+# %% ../nbs/05_predict.ipynb #7faa8270
 @patch
 def heat_map(
     self:Classifier,
@@ -340,7 +340,7 @@ def predict_many(
             rows = iter(self._predictions(np.stack(good)) if good else ())
             for p, x in read_ones: yield (p, x if isinstance(x, PhotoError) else next(rows))
 
-# %% ../nbs/05_predict.ipynb #bfd9e76c
+# %% ../nbs/05_predict.ipynb #3caaf5a8
 @patch
 def predict_to(
     self:Classifier,
@@ -366,7 +366,7 @@ def predict_to(
     finally: part.unlink(missing_ok=True)
     return counts
 
-# %% ../nbs/05_predict.ipynb #328d9cc3
+# %% ../nbs/05_predict.ipynb #c397672d
 def _interval(errors, n, z=1.96) -> list:
     "Wilson's interval for an error rate: [low, high]."
     middle, half = (errors + z*z/2)/(n + z*z), z/(n + z*z)*np.sqrt(errors*(n - errors)/n + z*z/4)

@@ -51,8 +51,18 @@ def test_predict_gives_a_line_a_photo(tmp_path, model_file):
     done = subprocess.run([command, 'predict', 'a.jpg', 'b.jpg', '--model', model_file, '--json'], cwd=tmp_path, capture_output=True, text=True)
     good, bad = map(json.loads, done.stdout.splitlines())
     assert done.returncode == 1
-    assert set(good) == {'photo', 'label', 'probability', 'probabilities'} and good['label'] == 'cat'
+    assert set(good) == {'photo', 'label', 'probability', 'probabilities', 'neither', 'familiarity'} and good['label'] == 'cat'
     assert set(bad) == {'photo', 'error'} and 'not a photo' in bad['error']
+
+
+def test_predict_a_folder_to_a_table(tmp_path, model_file):
+    for label in ('cat', 'dog'):
+        (tmp_path/'photos'/label).mkdir(parents=True)
+        for i in range(3): draw(label, i).save(tmp_path/'photos'/label/f'{i}.jpg')
+    said = call('predict', 'photos', '--model', model_file, '--out', 'rows.csv', cwd=tmp_path)
+    assert said == 'rows.csv: 6 photos; 0 could not be read.\n'
+    rows = (tmp_path/'rows.csv').read_text().splitlines()
+    assert len(rows) == 7 and rows[1].startswith('photos/cat/0.jpg,cat,')
 
 
 def test_train_twice_predicts_the_same(drawn, tmp_path):
