@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['MAX_PIXELS', 'FORMAT', 'MAX_MODEL_BYTES', 'PhotoError', 'open_photo', 'pixels', 'ModelError', 'Metadata',
-           'Prediction', 'Classifier', 'write_whole', 'check_can_save', 'scores']
+           'Prediction', 'Classifier', 'write_whole', 'check_can_save', 'in_batches', 'good_and_bad', 'scores']
 
 # %% ../nbs/05_predict.ipynb #73f7ee3e
 import csv, io, json, os, threading
+from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -110,7 +111,7 @@ def _read_metadata(session:ort.InferenceSession) -> dict:
         or outputs.get('probabilities') != [len(checked.labels)]: raise ModelError('its input or output does not fit its labels and size')
     return meta | msgspec.to_builtins(checked)
 
-# %% ../nbs/05_predict.ipynb #1af1d7de
+# %% ../nbs/05_predict.ipynb #ff967084
 def _varint(data, at) -> tuple:
     "The whole number written at `at`, seven bits a byte, and where it ends."
     value = shift = 0
@@ -132,7 +133,7 @@ def _fields(data) -> Iterator[tuple]:
             value, at = view[at:at + length], at + length
         yield key >> 3, value
 
-# %% ../nbs/05_predict.ipynb #fcc2462e
+# %% ../nbs/05_predict.ipynb #84c9cd8f
 _OPERATIONS = set("""Add AveragePool BatchNormalization Cast Clip Concat Constant Conv DequantizeLinear Div Flatten Gather Gemm
     GlobalAveragePool Identity MatMul MaxPool Mul QuantizeLinear Range ReduceL2 ReduceLogSumExp ReduceMax ReduceMean Relu Reshape Shape
     Sigmoid Slice Softmax Squeeze Sub Transpose Unsqueeze""".split())
@@ -157,6 +158,7 @@ def _open_session(data:bytes, threads:int=0) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.log_severity_level = 4   # its own warnings go to the screen; ours are exceptions
     options.intra_op_num_threads = threads
+    options.add_session_config_entry('session.intra_op.allow_spinning', '0')   # a thread that waits leaves the core to others
     # A graph may keep numbers in other files. Ours never does, so one that names any is refused: this folder does not exist.
     options.add_session_config_entry('session.model_external_initializers_file_folder_path', f'{os.devnull}/no-other-files')
     return ort.InferenceSession(data, options, providers=['CPUExecutionProvider'])
@@ -231,7 +233,7 @@ def save(self:Classifier, file) -> Path:
     except OSError as error: raise _cannot_save(file, error) from None
     return Path(file)
 
-# %% ../nbs/05_predict.ipynb #cb3088c6
+# %% ../nbs/05_predict.ipynb #e11b647a
 @patch
 def card(
     self:Classifier,
@@ -285,12 +287,12 @@ def predict_batch(
     "Probabilities for photos that are already squares."
     return self.run(batch, 'probabilities')[0]
 
-# %% ../nbs/05_predict.ipynb #0a10f6e4
+# %% ../nbs/05_predict.ipynb #e639f7f5
 @patch
-def _predictions(self:Classifier, batch:np.ndarray) -> list:
+def _predictions(self:Classifier, batch:np.ndarray, session=None) -> list:
     "A `Prediction` for each square in `batch`."
     wanted = [name for name in ('probabilities', 'familiarity') if name in self.outputs]
-    probabilities, familiarity = (*self.run(batch, *wanted), [None]*len(batch))[:2]
+    probabilities, familiarity = (*(session or self.session).run(wanted, {'photo': batch}), [None]*len(batch))[:2]
     def one(p, familiar):
         best = int(p.argmax())
         neither = familiar is not None and self.metadata['threshold'] is not None and bool(familiar < self.metadata['threshold'])
@@ -307,7 +309,7 @@ def predict(self:Classifier, photo) -> Prediction:
     "The prediction for one photo: anything that `open_photo` takes. Raises `PhotoError`."
     return self._predictions(self.square(photo)[None])[0]
 
-# %% ../nbs/05_predict.ipynb #7faa8270
+# %% ../nbs/05_predict.ipynb #6d39fab5
 @patch
 def heat_map(
     self:Classifier,
@@ -320,27 +322,46 @@ def heat_map(
     return heat[self.labels.index(label) if label else int(probabilities.argmax())]
 
 # %% ../nbs/05_predict.ipynb #3b5cc72b
+def in_batches(
+    items:Iterable,   # may be endless
+    work,             # a function: list of items -> list of results
+    size:int=16,      # items in a batch
+) -> Iterator:        # of results, in the order of `items`
+    "`work` on every batch of `items`, in as many threads as there are cores."
+    items, jobs, cores = iter(items), deque(), os.cpu_count() or 1
+    with ThreadPoolExecutor(cores) as pool:
+        while True:
+            while len(jobs) <= cores and (batch := list(islice(items, size))): jobs.append(pool.submit(work, batch))
+            if not jobs: return
+            yield from jobs.popleft().result()
+
+def good_and_bad(
+    photos:list,
+    square,           # a function: photo -> uint8 array (size, size, 3), or it raises `PhotoError`
+    answer,           # a function: batch of squares (n, size, size, 3) -> n answers
+) -> list:            # for each photo its answer, or the `PhotoError`
+    "Answers for a batch in which some photos may be damaged."
+    def read(photo):
+        try: return square(photo)
+        except PhotoError as error: return error
+    squares = [read(photo) for photo in photos]
+    good = [x for x in squares if not isinstance(x, PhotoError)]
+    answers = iter(answer(np.stack(good)) if good else ())
+    return [x if isinstance(x, PhotoError) else next(answers) for x in squares]
+
+# %% ../nbs/05_predict.ipynb #e9469e0a
 @patch
 def predict_many(
     self:Classifier,
-    photos:Iterable,       # anything that `open_photo` takes; may be endless, only a few batches are in memory
-    batch_size:int=32,     # photos given to the model at once
+    photos:Iterable,       # anything that `open_photo` takes; may be endless
+    batch_size:int=16,     # photos given to the model at once
 ) -> Iterator[tuple]:      # (photo, Prediction) or (photo, PhotoError), in the order of `photos`
     "Predictions for many photos; a photo that cannot be read costs one row, not the run."
-    def read(photo):
-        try: return self.square(photo)
-        except PhotoError as error: return error
-    photos = iter(photos)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        ahead = [(p, pool.submit(read, p)) for p in islice(photos, batch_size)]
-        while batch := ahead:
-            ahead = [(p, pool.submit(read, p)) for p in islice(photos, batch_size)]   # decode these while the model works
-            read_ones = [(p, f.result()) for p, f in batch]
-            good = [x for _, x in read_ones if not isinstance(x, PhotoError)]
-            rows = iter(self._predictions(np.stack(good)) if good else ())
-            for p, x in read_ones: yield (p, x if isinstance(x, PhotoError) else next(rows))
+    session = _open_session(self.data, threads=1)   # the threads are ours: each runs the model for itself
+    def work(batch): return list(zip(batch, good_and_bad(batch, self.square, lambda squares: self._predictions(squares, session))))
+    return in_batches(photos, work, batch_size)
 
-# %% ../nbs/05_predict.ipynb #3caaf5a8
+# %% ../nbs/05_predict.ipynb #368fb4b6
 @patch
 def predict_to(
     self:Classifier,
@@ -366,7 +387,7 @@ def predict_to(
     finally: part.unlink(missing_ok=True)
     return counts
 
-# %% ../nbs/05_predict.ipynb #c397672d
+# %% ../nbs/05_predict.ipynb #3c89b631
 def _interval(errors, n, z=1.96) -> list:
     "Wilson's interval for an error rate: [low, high]."
     middle, half = (errors + z*z/2)/(n + z*z), z/(n + z*z)*np.sqrt(errors*(n - errors)/n + z*z/4)

@@ -10,7 +10,6 @@ __all__ = ['BODY', 'TREE', 'SAME', 'LAMBDAS', 'Head', 'METHODS', 'packaged_weigh
 # %% ../nbs/04_train.ipynb #de44cfa5
 import hashlib, io, json, os, sqlite3, tempfile
 from collections import Counter, namedtuple
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import lru_cache
 from importlib.metadata import version
@@ -21,7 +20,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from .data import dataloaders, photo_files, readable
-from .predict import FORMAT, Classifier, PhotoError, _open_session, pixels, scores, write_whole
+from .predict import FORMAT, Classifier, PhotoError, _open_session, good_and_bad, in_batches, pixels, scores, write_whole
 from .search import _within, cache_folder
 
 # %% ../nbs/04_train.ipynb #aa2fc956
@@ -104,7 +103,7 @@ def _maps_and_features():
         def forward(self, maps): return maps, maps.mean((2, 3))
     return MapsAndFeatures()
 
-# %% ../nbs/04_train.ipynb #d9eec870
+# %% ../nbs/04_train.ipynb #2b40d2e9
 def _simplified(data:bytes) -> bytes:
     "The ONNX model `data`, with what is constant computed beforehand."
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -126,7 +125,7 @@ def _export_onnx(model, size:int, *outputs:str) -> bytes:
                                     dynamic_shapes=({0: torch.export.Dim('n')},), opset_version=18, verbose=False)
     return _simplified(program.model_proto.SerializeToString())
 
-# %% ../nbs/04_train.ipynb #dfb77252
+# %% ../nbs/04_train.ipynb #0c210794
 def _quantised(data:bytes, photos:np.ndarray) -> bytes:
     "The ONNX model `data` with whole numbers for its convolutions; `photos` (uint8, n × size × size × 3) show it what to expect."
     import logging
@@ -187,21 +186,14 @@ def _known(keys) -> dict:
         found |= {k: np.frombuffer(x, np.float16) for k, x in _database(f'select key, numbers from features where key in ({names})')}
     return found
 
-# %% ../nbs/04_train.ipynb #cf4884b6
-def _compute(photos, size, data, batch_size=32):
+# %% ../nbs/04_train.ipynb #5bdd7278
+def _compute(photos, size, data) -> list:
     "For each of `photos`: its features, float16 (1280,), or the `PhotoError` that says why there are none."
-    session = _open_session(data)
-    def read(photo):
-        try: return pixels(photo, size, 'half')
-        except PhotoError as error: return error
-    with ThreadPoolExecutor(os.cpu_count()) as pool, tqdm(total=len(photos), desc='features', unit='photo', disable=not photos) as bar:
-        ahead = [pool.submit(read, p) for p in photos[:batch_size]]
-        for i in range(0, len(photos), batch_size):
-            batch, ahead = [job.result() for job in ahead], [pool.submit(read, p) for p in photos[i+batch_size:i+2*batch_size]]
-            good = [x for x in batch if not isinstance(x, PhotoError)]
-            rows = iter(session.run(['features'], {'photo': np.stack(good)})[0].astype(np.float16) if good else ())
-            yield from (x if isinstance(x, PhotoError) else next(rows) for x in batch)
-            bar.update(len(batch))
+    session = _open_session(data, threads=1)
+    def square(photo): return pixels(photo, size, 'half')
+    def answer(squares): return session.run(['features'], {'photo': squares})[0].astype(np.float16)
+    def work(batch): return good_and_bad(batch, square, answer)
+    return list(tqdm(in_batches(photos, work), total=len(photos), desc='features', unit='photo', disable=not photos))
 
 def _features(photos, size) -> list:
     "For each of `photos`: its features, float16 (1280,), from the database if they are known; or a `PhotoError`."
@@ -214,7 +206,7 @@ def _features(photos, size) -> list:
               [(keys[i], x.tobytes()) for i, x in found.items() if keys[i] and not isinstance(x, PhotoError)])
     return [found[i] if i in found else known[key] for i, key in enumerate(keys)]
 
-# %% ../nbs/04_train.ipynb #e8894f26
+# %% ../nbs/04_train.ipynb #12c32765
 def features(
     photos:list,      # anything that `open_photo` takes
     size:int=192,     # side of the square, in pixels
@@ -225,7 +217,7 @@ def features(
         if isinstance(x, PhotoError): raise x
     return np.stack(found).astype(np.float32)
 
-# %% ../nbs/04_train.ipynb #c4f9a760
+# %% ../nbs/04_train.ipynb #e6cdaa6c
 TREE = """aircraft:404-405 417 895 | bear:294-297 | bicycle:444 671 | bird:7-24 80-100 127-146 | boat:472 554 576 625 814 914 | bottle:440 720 737 898-899 901 907
 bread:930-932 962 | bus:654 779 874 | butterfly:321-326 | car:407 436 468 511 565 609 627 656 661 705 751 817 | cat:281-285 | chair:423 559 765 857
 computer:527 590 620 681 798 916 | dog:151-268 | fish:0-6 389-397 | flower:985-986 | fox:277-280 | frog:30-32 | fruit:948-957 984 987-990 998 | guitar:402 546
@@ -238,7 +230,7 @@ def _numbers(ranges) -> list:
     ends = [(part.split('-')*2)[:2] for part in ranges.split()]
     return [i for a, b in ends for i in range(int(a), int(b) + 1)]
 
-# %% ../nbs/04_train.ipynb #73576197
+# %% ../nbs/04_train.ipynb #4af0f4e3
 def _imagenet() -> dict:
     "The head that the body was trained with: 'weight', float32 (1000, 1280), 'bias' (1000,), and 'names', the words for each class."
     def make():
@@ -259,7 +251,7 @@ def imagenet_classes(
         if named := [i for i, names in enumerate(_imagenet()['names']) if word in names.lower().split(', ')]: return named
     return []
 
-# %% ../nbs/04_train.ipynb #8e10bd96
+# %% ../nbs/04_train.ipynb #871d6db5
 def _log_sum(logits): return logits.max(1) + np.log(np.exp(logits - logits.max(1, keepdims=True)).sum(1))
 
 def head_start(
@@ -290,7 +282,7 @@ def _fit(X, targets, start, lam, begin=None) -> np.ndarray:
     if begin is None: begin = np.zeros(targets.shape[1]*X.shape[1])
     return minimize(_loss, begin, (X, targets, start, lam), 'L-BFGS-B', jac=True, options=dict(maxiter=500, ftol=1e-7, gtol=1e-5)).x
 
-# %% ../nbs/04_train.ipynb #e4a31725
+# %% ../nbs/04_train.ipynb #a6a1a958
 LAMBDAS = 1., .3, .1, .03, .01, .003, .001
 Head = namedtuple('Head', 'labels weight bias scale lam hidden')   # `scale` multiplies the head start; `hidden`: log-probabilities of each photo when it was hidden
 
@@ -312,7 +304,7 @@ def _hide_in_turn(X, targets, start, folds) -> np.ndarray:
             hidden[i, out] = X[out]@weights.reshape(targets.shape[1], -1).T + start[out]
     return hidden
 
-# %% ../nbs/04_train.ipynb #80ccae8a
+# %% ../nbs/04_train.ipynb #2f6d89f2
 def fit_head(
     X:np.ndarray,       # features, float32 (n, 1280)
     y,                  # n labels, at least two of them different
@@ -320,8 +312,12 @@ def fit_head(
     seed:int=42,        # for the folds of the cross-validation
 ) -> Head:
     "A regularised softmax regression on a head start; λ and the temperature by 5-fold cross-validation (none if a label has one photo)."
+    from threadpoolctl import threadpool_limits
     labels, y = np.unique(y, return_inverse=True)
     offset = head_start(X, labels) if start else np.zeros((len(X), len(labels)))
+    with threadpool_limits(1): return _fit_head(X, y, labels, offset, start, seed)   # the matrices are small: threads would only wait for each other
+
+def _fit_head(X, y, labels, offset, start, seed) -> Head:
     axes, turned = np.linalg.qr(X.T.astype(float)) if len(X) < X.shape[1] else (np.eye(X.shape[1]), X.T)
     Z, targets = np.column_stack([turned.T, np.ones(len(X))]), np.eye(len(labels))[y]
     best, temperature, hidden, k = 2, 1., None, min(5, np.bincount(y).min())
@@ -362,7 +358,7 @@ head (float[n, 1280] features, float[n, 1280, rows, columns] maps) => (float[n, 
     heat = Reshape(contrast, heat_shape)
 }"""
 
-# %% ../nbs/04_train.ipynb #dd622193
+# %% ../nbs/04_train.ipynb #35a6514e
 def _start_lines(labels, scale) -> tuple:
     "The lines of the graph for the head start, and their numbers; `logits`, and `slopes` (weights for each photo and label), are their results."
     head, arrays, lines = _imagenet(), dict(scale=np.float32(scale)), ['one = Constant<value_ints = [1]>()']
@@ -376,7 +372,7 @@ def _start_lines(labels, scale) -> tuple:
         lines += [f'{name} = Concat<axis = 1>({", ".join(f"{name}{k}" for k in range(len(labels)))})', f'scaled_{name} = Mul({name}, scale)']
     return '\n    '.join(lines + ['logits = Add(biased, scaled_start)', 'slopes = Add(scaled_slope, weight_t)']), arrays
 
-# %% ../nbs/04_train.ipynb #38510de6
+# %% ../nbs/04_train.ipynb #3deea91d
 def _join(data:bytes, head:Head, known:np.ndarray, size:int) -> bytes:
     "The body's ONNX graph with `head` after it: 'photo' -> 'probabilities', 'familiarity', 'heat', 'features'."
     import onnx
@@ -395,7 +391,7 @@ def _join(data:bytes, head:Head, known:np.ndarray, size:int) -> bytes:
     onnx.checker.check_model(model)
     return model.SerializeToString()
 
-# %% ../nbs/04_train.ipynb #4a789297
+# %% ../nbs/04_train.ipynb #1d08eae7
 def _remember(
     X:np.ndarray,    # features, float32 (n, 1280)
     most:int=500,    # photos
@@ -441,7 +437,7 @@ def _train_head(files, size, seed, start) -> Classifier:
                           method='head', body=BODY, head_start={l: len(imagenet_classes(l)) for l in head.labels} if start else False,
                           seed=seed, regularisation=head.lam, validation=validation, **_origin(files))
 
-# %% ../nbs/04_train.ipynb #c96ed9aa
+# %% ../nbs/04_train.ipynb #00a5b170
 def fixed_batch_norm():
     "A fastai callback: the body's batch norm layers use their pretrained statistics throughout, and do not change them."
     from fastai.callback.core import Callback
@@ -498,7 +494,7 @@ def train(
     if method == 'head': return _train_head(photo_files(path, least=2), size, seed, head_start)
     return _train_fine_tune(path, readable(photo_files(path)), size, seed)
 
-# %% ../nbs/04_train.ipynb #f5c5beb0
+# %% ../nbs/04_train.ipynb #e7154494
 def learning_curve(
     path,                                       # folder with one sub-folder of photos a label
     counts=(1, 2, 5, 10, 20, 50, 100, 200),     # photos a label to try; those that are not there are left out

@@ -143,6 +143,23 @@ def test_the_articles_resnet18_end_to_end(monkeypatch, tmp_path):
     assert learn.arch is resnet18 and np.allclose(ours, theirs, atol=1e-3)
 
 
+def test_fastai_pytorch_and_onnx_runtime_agree_on_100_photos(photos):
+    import torch
+    from fastai.vision.all import vision_learner
+    from cat_or_dog.data import dataloaders
+    dls = dataloaders(photos/'train', size=96)
+    torch.manual_seed(0)
+    learn = vision_learner(dls, choose_arch())
+    with torch.no_grad(): learn.model[1][-1].weight.mul_(3)   # a random head with opinions
+    files = sorted((photos/'valid').glob('*/*.jpg'))[::2]
+    by_fastai = learn.get_preds(dl=dls.test_dl(files))[0].numpy()
+    batch = np.stack([pixels(f, 96) for f in files])
+    with torch.no_grad(): by_torch = learn.model.eval()(torch.tensor(batch).permute(0, 3, 1, 2)/127.5 - 1).softmax(1).numpy()
+    by_onnx = from_learner(learn, 96).predict_batch(batch)
+    assert len(files) == 100 and by_fastai.std() > 0.01
+    assert np.abs(by_fastai - by_torch).max() < 1e-3 and np.abs(by_onnx - by_torch).max() < 1e-3
+
+
 def test_no_network_is_noticed(monkeypatch, tmp_path):
     import httpx, threading, torch
     monkeypatch.delenv('CAT_OR_DOG_OFFLINE')
