@@ -7,7 +7,7 @@ __all__ = ['UNSURE', 'WEB_FORMATS', 'static', 'LANGUAGES', 'LOCAL_HOSTS', 'verdi
            'choose_language', 'page_texts', 'page_html', 'security_headers', 'WithHeaders', 'page_app', 'serve',
            'export_app']
 
-# %% ../nbs/12_web_page.ipynb #b2b55c05
+# %% ../nbs/12_web_page.ipynb #ed2038ac
 import ast, io, json, os, re, socket, sys, warnings
 from base64 import b64encode
 from contextlib import suppress
@@ -16,6 +16,7 @@ from html import escape
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from string import Template
+from urllib.parse import urlsplit
 
 import anyio, anyio.to_thread, uvicorn
 import numpy as np
@@ -147,10 +148,12 @@ async def receive(
         raise Refused(408, 'slow', f'{name}: it did not arrive within {limits.upload_seconds:g} seconds.', connection='close') from None
     if total > limits.photo_bytes: raise Refused(413, 'size', f'{name}: it has more than {limits.photo_bytes//1_000_000} MB.')
 
-# %% ../nbs/12_web_page.ipynb #2a045298
+# %% ../nbs/12_web_page.ipynb #1a8ec03d
 def _is_from_elsewhere(request:Request) -> bool:
     "Does the browser say that another site's page sent this?"
-    return request.headers.get('sec-fetch-site', 'same-origin') not in ('same-origin', 'none')
+    site, origin = request.headers.get('sec-fetch-site'), request.headers.get('origin')
+    if site is None: return origin is not None and urlsplit(origin).netloc != request.headers.get('host')
+    return site not in ('same-origin', 'none')
 
 @patch
 async def predict(self:Desk, request:Request) -> Response:
