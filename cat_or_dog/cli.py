@@ -7,6 +7,7 @@ __all__ = ['demo', 'main']
 
 # %% ../nbs/11_command_line.ipynb #c05db7c3
 import argparse, contextlib, json, os, sys, threading, time, warnings, webbrowser
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -29,13 +30,12 @@ def _search(args) -> int:
     return 0
 
 # %% ../nbs/11_command_line.ipynb #82fa9c78
-def _download_labels(pairs, dest):
-    "Download (label, URL) pairs into `dest`/label; a dict from label to report."
-    from cat_or_dog.download import download_photos
+def _download_labels(photos, dest, **options):
+    "Download photos into `dest`/label; a dict from label to report."
+    from cat_or_dog.download import download_labels
     by_label = {}
-    for label, url in pairs: by_label.setdefault(label, []).append(url)
-    with contextlib.redirect_stdout(sys.stderr):
-        return {label: download_photos(urls, Path(dest)/label) for label, urls in by_label.items()}
+    for photo in photos: by_label.setdefault(photo.label, []).append(photo)
+    with contextlib.redirect_stdout(sys.stderr): return download_labels(by_label, dest, **options)
 
 # %% ../nbs/11_command_line.ipynb #6631ce39
 def _counts(report) -> dict:
@@ -44,13 +44,23 @@ def _counts(report) -> dict:
 
 def _download(args) -> int:
     from cat_or_dog.search import read_list
-    reports = _download_labels([(photo.label, photo.url) for photo in read_list(args.list)], args.dest)
+    reports = _download_labels(read_list(args.list), args.dest, allow=args.allow)
     if args.json: _print_json(dict(dest=str(args.dest), labels={label: _counts(r) for label, r in reports.items()}))
     else:
         for label, report in reports.items(): print(f'{Path(args.dest)/label}\n{report}\n')
     if any(report.kept for report in reports.values()): return 0
     _say('cat-or-dog download: not one photo could be kept; the report says why, for each address.')
     return 1
+
+# %% ../nbs/11_command_line.ipynb #c4ec4f01
+def _check(args) -> int:
+    from cat_or_dog.download import QUARANTINE, check_folder
+    failed = {str(file): reason for file, reason in check_folder(args.folder, quarantine=True).items()}
+    if args.json: _print_json(dict(folder=args.folder, failed=failed))
+    else:
+        for file, reason in failed.items(): print(f'{file}: {reason}')
+        print(f'{len(failed)} failed; they are in {Path(args.folder)/QUARANTINE} now.' if failed else 'Every photo is as it should be.')
+    return 1 if failed else 0
 
 # %% ../nbs/11_command_line.ipynb #5c2b5e21
 def _how_good(found) -> str:
@@ -108,9 +118,9 @@ def _predict(args) -> int:
     return 1 if failed else 0
 
 # %% ../nbs/11_command_line.ipynb #be4ff6ea
-def _new_photos(pairs, dest, trained_on) -> list:
+def _new_photos(photos, dest, trained_on) -> list:
     "Download photos that were not trained on into `dest`: a list of files."
-    _download_labels(pairs, dest)
+    _download_labels(photos, dest)
     names = {file.name for file in trained_on}
     for file in Path(dest).glob('*/*.jpg'):
         if file.name in names: file.unlink()
@@ -142,13 +152,13 @@ def demo(
     "The whole lesson: search, download, verify, DataLoaders, train, save, load, predict."
     from cat_or_dog.data import dataloaders, photo_files
     from cat_or_dog.predict import Classifier
-    from cat_or_dog.search import search_images
+    from cat_or_dog.search import find_photos
     from cat_or_dog.train import train
     dest, new = Path(dest), 6   # so many photos a label are kept for the end
     _say(f'1/6  Search: {n} photos each of {", ".join(words)}')
-    found = {word: search_images(f'{word} photo', n + new, source) for word in words}
+    found = {word: [replace(photo, label=word) for photo in find_photos(f'{word} photo', n + new, source)] for word in words}
     _say('2/6  Download and verify')
-    reports = _download_labels([(word, url) for word, urls in found.items() for url in urls[:-new]], dest/'photos')
+    reports = _download_labels([photo for photos in found.values() for photo in photos[:-new]], dest/'photos')
     for word, report in reports.items(): _say(f'{word}\n{report}')
     _say('3/6  DataLoaders (importing fastai takes a few seconds)')
     xb, yb = dataloaders(dest/'photos').one_batch()
@@ -159,7 +169,7 @@ def demo(
     _say(f"     {_how_good(validation)}")
     model = Classifier.load(trained.save(dest/'model.onnx'))
     _say('5/6  Saved and loaded again. Predict on pictures that it has never seen')
-    files = _new_photos([(word, url) for word, urls in found.items() for url in urls[-new:]], dest/'new', photo_files(dest/'photos'))
+    files = _new_photos([photo for photos in found.values() for photo in photos[-new:]], dest/'new', photo_files(dest/'photos'))
     answers = list(model.predict_many(files + _real_photo()))
     for file, answer in answers: _say(f'     {file.parent.name if file in files else "a real photo, from fastbook (a cat)"}: {answer}')
     _say('6/6  Contact sheet')
@@ -225,6 +235,9 @@ def _parser() -> argparse.ArgumentParser:
     sub = command('download', _download, 'download and verify the photos of a list')
     sub.add_argument('list', metavar='LIST', help='what `search` printed, saved in a file')
     sub.add_argument('dest', metavar='DEST', help='folder; each label gets a folder in it')
+    sub.add_argument('--allow', action='append', default=[], metavar='HOST', help='a host inside your own network that may be asked')
+    sub = command('check', _check, 'find photos that are damaged or there twice, and put them aside; nothing is deleted')
+    sub.add_argument('folder', metavar='FOLDER', help='folder with photos; everything below it is looked at')
     sub = command('train', _train, 'train a model on a folder of photos')
     sub.add_argument('folder', metavar='FOLDER', help='folder with one folder of photos a label')
     sub.add_argument('--out', default='model.onnx', metavar='FILE', help='where to save the model (default: model.onnx)')

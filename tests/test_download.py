@@ -1,141 +1,229 @@
 """Downloading from a hostile web server: each behaviour with its row in the report."""
-import errno, io, os, threading, time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import errno, json, os, random, re, shutil, signal, subprocess, sys, tempfile, time
+from pathlib import Path
 
-import numpy as np
-import pytest
+import psutil, pytest
+from hypothesis import given, settings, strategies as st
 from PIL import Image
 
 from cat_or_dog import download
-from cat_or_dog.download import Limits, check_folder, download_photos, read_manifest
-from cat_or_dog.drawings import draw
-
-
-def saved(image, format='jpeg', **options):
-    file = io.BytesIO()
-    image.save(file, format, **options)
-    return file.getvalue()
-
-
-cat = draw('cat', 1)
-turned = Image.Exif()
-turned[0x0112] = 6
-good_photos = dict(plain=saved(cat), rgba=saved(cat.convert('RGBA'), 'png'), cmyk=saved(cat.convert('CMYK')),
-    grey=saved(cat.convert('L')), palette=saved(cat.convert('P'), 'gif'), webp=saved(cat, 'webp'), tiff=saved(cat, 'tiff'),
-    deep=saved(Image.fromarray(np.arange(40_000, dtype=np.uint16).reshape(200, 200)), 'png'),
-    animated=saved(cat, 'gif', save_all=True, append_images=[draw('cat', 2)]), turned=saved(draw('cat', 4), exif=turned),
-    wide=saved(cat.resize((3000, 100))), tiny=saved(cat.resize((3, 3))), trailing=saved(cat, quality=80) + b'<?php evil() ?>'*50)
-bad_photos = dict(html=b'<!DOCTYPE html><html>log in</html>', svg=b'<svg xmlns="http://www.w3.org/2000/svg"/>', empty=b'',
-    text=b'I am a cat', torn=saved(cat)[:5000], bomb=saved(Image.new('1', (30_000, 30_000)), 'png'), zip=b'PK\x03\x04' + bytes(99))
-
-
-class Hostile(BaseHTTPRequestHandler):
-    protocol_version = 'HTTP/1.1'
-    asked = []
-
-    def log_message(self, *args): pass
-
-    def reply(self, status=200, body=b'', **headers):
-        self.send_response(status)
-        for name, value in {'Content-Type': 'image/jpeg', 'Content-Length': str(len(body)), **headers}.items(): self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def do_GET(self):
-        name = self.path.strip('/').split('?')[0]
-        self.asked.append(name)
-        try: self.answer(name)
-        except (BrokenPipeError, ConnectionResetError): pass
-
-    def answer(self, name):
-        if name in good_photos: self.reply(body=good_photos[name])
-        elif name in bad_photos: self.reply(body=bad_photos[name])
-        elif name.isdigit(): self.reply(int(name), b'<h1>sorry</h1>')
-        elif name == 'moved': self.reply(302, Location='/plain')
-        elif name == 'loop': self.reply(302, Location='/loop')
-        elif name == 'short':          # promises more than it sends
-            self.reply(body=good_photos['plain'], **{'Content-Length': '999999'})
-            self.close_connection = True
-        elif name in ('slow', 'endless'):
-            self.send_response(200)
-            self.end_headers()
-            self.close_connection = True
-            for _ in range(200):
-                self.wfile.write(b'\xff\xd8'*(50 if name == 'slow' else 50_000))
-                self.wfile.flush()
-                if name == 'slow': time.sleep(0.05)
-        elif name == 'silent': time.sleep(3)
-        elif name == 'reset': self.close_connection = True
-        else: self.reply(404)
+from cat_or_dog.cli import main
+from cat_or_dog.download import MANIFEST, QUARANTINE, check_folder, download_labels, download_photos, read_manifest
+from cat_or_dog.fetch import Limits, Refused
+from cat_or_dog.predict import PhotoError
+from cat_or_dog.search import Found
+from hostile import BAD, FAULTS, GOOD, Hostile, photo, saved
 
 
 @pytest.fixture(scope='module')
 def site():
-    server = ThreadingHTTPServer(('127.0.0.1', 0), Hostile)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f'http://127.0.0.1:{server.server_port}/'
+    server = Hostile()
+    yield server
     server.shutdown()
 
 
-@pytest.mark.parametrize('name', good_photos)
-def test_good_photos_become_plain_rgb(site, tmp_path, name):
-    report = download_photos([site + name], tmp_path, max_size=200)
-    assert report.kept == 1, report
-    photo = Image.open(tmp_path/report.rows[0]['file'])
-    assert photo.format == 'JPEG' and photo.mode == 'RGB' and max(photo.size) <= 200 and not photo.getexif()
-    if name == 'turned': assert photo.size == (150, 200) or photo.width < photo.height
+def get(site, names, dest, **options):
+    return download_photos([name if re.match('[a-z]+:', name) else site.url + name for name in names], dest, allow=[site.host], **options)
 
 
-expected = dict(html='a web page, not a photo', svg='a web page, not a photo', empty='empty answer', torn='damaged photo',
-    text='this is not a photo in a format that Pillow knows', zip='this is not a photo in a format that Pillow knows',
-    bomb='it has more than 80 million pixels', loop='more than 5 redirects', slow='took longer than 1 s',
-    silent='took longer than 1 s', endless='larger than 5 MB', short='connection broke off', reset='connection broke off', **{
-    '403': 'HTTP 403 (forbidden)', '404': 'HTTP 404 (not found)', '429': 'HTTP 429 (too many requests)', '500': 'HTTP 500 (internal server error)'})
+def photos_in(folder): return sorted(p.name for p in Path(folder).glob('*.jpg'))
 
 
-def test_bad_answers_get_their_reason_and_leave_nothing(site, tmp_path):
-    report = download_photos([site + name for name in expected], tmp_path, limits=Limits(seconds=1, bytes=5_000_000))
-    assert {row['url'].removeprefix(site): row['reason'] for row in report.rows} == expected
-    assert report.kept == 0 and os.listdir(tmp_path) == [download.MANIFEST]
+# ---- each behaviour with its expected row
+
+no_photo, web_page, damaged, private = 'not a photo in a format that Pillow knows', 'a web page, not a photo', 'damaged photo', 'leads into a private network'
+late, large, broke, loop, no_address = 'took longer than 2 s', 'larger than 5 MB', 'connection broke off', 'more than 5 redirects', 'not a web address'
+kept = [*GOOD, 'moved', 'moved_307', 'moved_with_endless_text', 'lying_type', 'gzipped', 'deflated', 'no_length', 'chunked', 'a_little_slow',
+        'cookies', 'attachment', 'second_time', 'odd/ünï—🐈.jpg', 'odd/' + 'long'*1000 + '.jpg', 'odd/%2e%2e%2fpasswd',
+        'odd/a b.jpg', "odd/'; rm -rf ~;'.jpg", 'odd/x.jpg?a=../../b#c', 'odd/nul%00.jpg', 'odd/CON.jpg']
+refused = dict(html=web_page, html_bom=web_page, html_then_jpeg=web_page, svg=web_page, svg_xml=web_page, empty='empty answer', text=no_photo, zip=no_photo,
+    pdf=no_photo, eps=no_photo, ppm=no_photo, torn=damaged, torn_png=damaged, torn_webp=no_photo, torn_heic=damaged, zeros=no_photo, header_only=no_photo,
+    bomb='more than 80 million pixels', bomb_gif='more than 80 million pixels', dot='smaller than 32 pixels', icon='smaller than 32 pixels',
+    loop=loop, growing_loop=loop, to_private=private, to_metadata=private, to_localhost=private, to_ipv6=private, to_file=no_address, to_ftp=no_address,
+    to_nowhere='no such host', silent=late, slow_header=late, slow_body=late, slow_redirects=late, endless=large, huge_length=large, gzip_bomb=large,
+    endless_headers=broke, length_too_long=broke, length_too_short=damaged, not_gzip='damaged packing', brotli='packed in a way that was not asked for',
+    two_lengths=broke, no_number=broke, no_http=broke, bad_chunks=broke, hang_up=broke, reset_half_way=broke, bad_reason='HTTP 404 (not found)', **{
+    '204': 'HTTP 204 (no content)', '304': 'HTTP 304 (not modified)', '401': 'HTTP 401 (unauthorized)', '403': 'HTTP 403 (forbidden)', '404': 'HTTP 404 (not found)',
+    'odd/../../../etc/passwd': 'HTTP 404 (not found)', '410': 'HTTP 410 (gone)', '429': 'HTTP 429 (too many requests)', '500': 'HTTP 500 (internal server error)', '503': 'HTTP 503 (service unavailable)',
+    '599': 'HTTP 599 (unknown)', 'ftp://a.example/1': no_address, 'file:///etc/passwd': no_address, 'data:image/png;base64,AAAA': no_address, 'javascript://x': no_address,
+    'http://': no_address, 'http://user:password@10.0.0.1/': private, 'http://127.0.0.1:1/1.jpg': private, 'http://localhost/': private, 'http://0/': private,
+    'http://2130706433/': private, 'http://[::1]/': private, 'http://[fe80::1]/': private, 'http://no-such-host.invalid/': 'no such host'})
 
 
-@pytest.mark.parametrize('url, reason', [('ftp://a.example/1', 'not a web address'), ('file:///etc/passwd', 'not a web address'),
-    ('http://127.0.0.1:1/1.jpg', 'no connection'), ('http://', 'not a web address'), ('http://[bad', 'no connection')])
-def test_addresses_that_are_none(tmp_path, url, reason):
-    assert download_photos([url], tmp_path).reasons == {reason: 1}
+def test_there_are_enough_behaviours(): assert len(refused) >= 40 and len(kept) >= 30 and set(BAD) <= set(refused)
 
 
-def test_every_address_is_accounted_for_once(site, tmp_path):
-    urls = [site + name for name in (*good_photos, *bad_photos, 'moved', 'plain', '404')]
-    report = download_photos(urls, tmp_path)
-    assert [row['url'] for row in report.rows] == urls
-    assert report.kept + sum(report.reasons.values()) == len(urls)
-    assert report.kept == len(list(tmp_path.glob('*.jpg'))) == len(good_photos)
-    assert report.reasons['the same photo again'] == 1 and report.reasons['the same address again'] == 1
-    assert report.rows == download_photos(urls, tmp_path).rows   # run again: the same report
+@pytest.fixture(scope='module')
+def hostile_run(site, tmp_path_factory):
+    dest = tmp_path_factory.mktemp('hostile')/'in'
+    names = [*kept, *refused]
+    report = get(site, names, dest, max_size=200, limits=Limits(seconds=2, bytes=5_000_000), per_host=64)
+    return dest, dict(zip(names, report.rows)), report
+
+
+@pytest.mark.parametrize('name', kept)
+def test_good_photos_become_plain_rgb(hostile_run, name):
+    dest, rows, _ = hostile_run
+    assert rows[name]['status'] == 'kept', rows[name]
+    with Image.open(dest/rows[name]['file']) as image:
+        assert image.format == 'JPEG' and image.mode == 'RGB' and max(image.size) <= 200 and not image.getexif()
+        if name == 'turned': assert image.width < image.height
+    data = (dest/rows[name]['file']).read_bytes()
+    assert b'<script' not in data and b'<?php' not in data and len(data) == rows[name]['size']
+
+
+@pytest.mark.parametrize('name', refused)
+def test_bad_answers_get_their_reason(hostile_run, name):
+    row = hostile_run[1][name]
+    assert (row['status'], row['reason'], row['file']) == ('refused', refused[name], '')
+
+
+def test_every_address_is_accounted_for_and_nothing_else_is_there(hostile_run):
+    dest, rows, report = hostile_run
+    assert report.kept == len(kept) and sum(report.reasons.values()) == len(refused) and len(report.rows) == len(kept) + len(refused)
+    assert set(os.listdir(dest)) == {MANIFEST, *(rows[name]['file'] for name in kept)} and os.listdir(dest.parent) == ['in']
+    assert check_folder(dest) == {}
+
+
+def test_the_animation_gives_its_first_picture(hostile_run):
+    dest, rows, _ = hostile_run
+    for name, number in dict(animated=10, animated_webp=13).items():
+        look = download._bits([rows[name]['look'], download._look(photo(number))])
+        assert len(download._alike(look, look[0])) == 2
+
+
+# ---- duplicates
+
+def test_duplicates_are_kept_once(tmp_path, site, monkeypatch):
+    smaller = dict(a=saved(photo(60)), b=saved(photo(60)), smaller=saved(photo(60, (100, 75))), worse=saved(photo(60), quality=30), png=saved(photo(60), 'png'), other=saved(photo(61)))
+    monkeypatch.setattr('hostile.GOOD', smaller)
+    report = get(site, [*smaller, 'a'], tmp_path)
+    near, again = 'nearly the same photo again', 'the same photo again'
+    assert [row['reason'] for row in report.rows] == ['', again, near, near, near, '', 'the same address again']
+    assert len(photos_in(tmp_path)) == 2 and len({row['file'] for row in report.rows}) == 2
+    assert len(photos_in(tmp_path/QUARANTINE)) == 3   # put aside, not deleted
+    asked = len(site.asked)
+    assert get(site, [*smaller, 'a'], tmp_path).rows == report.rows and len(site.asked) == asked   # run again: the same report, nobody is asked
+
+
+def test_a_photo_of_two_labels_is_left_out_of_both(tmp_path, site, monkeypatch):
+    def url(*numbers): return [f'{site.url}many/{n}' for n in numbers]
+    monkeypatch.setitem(GOOD, 'plain', saved(photo(100_001, (200, 160)), 'png'))   # many/1, larger and as PNG
+    labels = dict(cat=[*url(1, 2, 3), site.url + 'plain'], dog=url(4, 5, 2), bird=[*url(6, 7), site.url + 'plain'])
+    reports = download_labels(labels, tmp_path, allow=[site.host])
+    result = {label: [(row['status'], row['reason']) for row in report.rows] for label, report in reports.items()}
+    good, bird, cat = ('kept', ''), ('left out', 'found for bird too'), ('left out', 'found for cat too')
+    assert result == dict(cat=[bird, ('left out', 'found for dog too'), good, bird], dog=[good, good, cat], bird=[good, good, cat])
+    assert {label: len(photos_in(tmp_path/label)) for label in labels} == dict(cat=1, dog=2, bird=2)
+    assert len(list((tmp_path/QUARANTINE).glob('*/*.jpg'))) == 4 and check_folder(tmp_path) == {}
+    asked = len(site.asked)
+    again = download_labels(labels, tmp_path, allow=[site.host])
+    assert again == reports and len(site.asked) == asked
+    later = download_labels(dict(fish=url(3, 8)), tmp_path, allow=[site.host])   # another label, another day
+    assert later['fish'].reasons == {'found for cat too': 1} and photos_in(tmp_path/'cat') == []
+
+
+def test_a_label_is_a_plain_word(tmp_path):
+    for label in '..', '../x', '/x', 'a/b', '.hidden', 'a\\b', 'C:x':
+        with pytest.raises(ValueError, match='name of a folder'): download_labels({label: []}, tmp_path/'in')
+
+
+# ---- the manifest
+
+def test_licence_and_source_page_go_along(tmp_path, site):
+    found = Found(url=site.url + 'plain', label='cat', title='A \u2028 <b>cat</b> 🐈', author='Ann', license='CC BY 4.0', source_page='https://a.example/1', engine='commons')
+    report = download_photos([found, vars(found) | dict(url=site.url + 'grey', author=None)], tmp_path, allow=[site.host])
+    rows = read_manifest(tmp_path)
+    assert list(rows.values()) == report.rows
+    for key in download.ABOUT: assert rows[found.url][key] == vars(found)[key]
+    assert rows[site.url + 'grey']['author'] == ''
+    row = rows[found.url]
+    assert row['size'] == (tmp_path/row['file']).stat().st_size and download._file_hash((tmp_path/row['file']).read_bytes()) == row['hash']
+    assert len((tmp_path/MANIFEST).read_text().splitlines()) == 2
 
 
 def test_only_what_is_missing_is_fetched_again(site, tmp_path):
-    urls = [site + name for name in good_photos]
-    first = download_photos(urls[:5], tmp_path)
+    names = list(GOOD)
+    first = get(site, names[:5], tmp_path)
     (tmp_path/first.rows[2]['file']).unlink()
-    Hostile.asked.clear()
-    assert download_photos(urls, tmp_path).kept == len(urls)
-    assert sorted(Hostile.asked) == sorted([list(good_photos)[2], *list(good_photos)[5:]])
+    site.asked.clear()
+    assert get(site, names, tmp_path).kept == len(names)
+    assert sorted(site.asked) == sorted([names[2], *names[5:]])
 
 
-def test_a_broken_manifest_costs_a_download_not_the_photos(site, tmp_path):
-    download_photos([site + 'plain'], tmp_path)
-    (tmp_path/download.MANIFEST).write_text('{"url": \n[1]\n"x"\n')
-    assert read_manifest(tmp_path) == {}
-    assert download_photos([site + 'plain'], tmp_path).kept == 1
+def test_refused_addresses_stay_in_the_manifest_and_are_asked_again(site, tmp_path):
+    get(site, ['404', 'plain'], tmp_path)
+    site.asked.clear()
+    get(site, ['grey', '404'], tmp_path)
+    assert sorted(site.asked) == ['404', 'grey'] and {url.rpartition('/')[2]: row['status'] for url, row in read_manifest(tmp_path).items()} == {
+        '404': 'refused', 'plain': 'kept', 'grey': 'kept'}
 
 
-def test_names_come_from_the_content(site, tmp_path):
-    report = download_photos([site + 'plain?../../../etc/passwd\u0000' + 'x'*3000], tmp_path/'in')
-    assert report.refused or len(report.rows[0]['file']) == 20
-    assert os.listdir(tmp_path) == ['in']
+def test_a_manifest_cannot_lead_out_of_the_folder(site, tmp_path):
+    (tmp_path/'secret.jpg').write_bytes(saved(photo(1)))
+    dest = tmp_path/'in'
+    get(site, ['plain'], dest)
+    row = json.loads((dest/MANIFEST).read_text())
+    (dest/MANIFEST).write_text(''.join(json.dumps(row | dict(url=f'u{i}', file=file)) + '\n' for i, file in enumerate(['../secret.jpg', str(tmp_path/'secret.jpg'), 'secret.jpg'])))
+    assert read_manifest(dest) == {}
+    check_folder(dest, quarantine=True)
+    assert (tmp_path/'secret.jpg').exists()
 
+
+row_values = st.fixed_dictionaries({key: st.text() for key in ('url', 'reason', *download.ABOUT)} | dict(
+    status=st.sampled_from(['duplicate', 'left out', 'refused']), file=st.sampled_from(['', 'a'*16 + '.jpg']), size=st.integers(0), hash=st.text(), look=st.sampled_from(['', '0'*32])))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(row_values, max_size=5))
+def test_what_is_written_into_a_manifest_is_read_from_it(rows):
+    assert all(map(download._valid, rows))
+    lines = b''.join(map(download._line, rows))
+    assert [json.loads(line) for line in lines.split(b'\n')[:-1]] == rows and lines.count(b'\n') == len(rows)
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.binary() | st.lists(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(
+    st.sampled_from(['url', 'file', 'status', 'look', 'x']), x)).map(lambda x: json.dumps(x).encode())).map(b'\n'.join), whole=st.booleans())
+def test_any_manifest_can_be_read(data, whole):
+    folder = Path(tempfile.gettempdir())/f'cat_or_dog-{os.getpid()}'   # one for all examples
+    folder.mkdir(exist_ok=True)
+    good = download._line(download._row('http://a.example/1.jpg') | dict(reason='x'))
+    (folder/MANIFEST).write_bytes(good + data + (b'' if whole else b'\n{"url": "htt'))
+    rows = read_manifest(folder)
+    assert all(map(download._valid, rows.values())) and 'http://a.example/1.jpg' in rows
+    shutil.rmtree(folder)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary())
+def test_any_bytes_are_a_photo_or_are_refused(data):
+    for start in (b'', GOOD['plain'][:300], GOOD['webp'][:200], GOOD['rgba'][:100], GOOD['palette'][:900], GOOD['heic'][:600], GOOD['avif'][:400], GOOD['tiff'][:-300]):
+        try: assert download._decode(start + data, Limits()).mode == 'RGB'
+        except (Refused, PhotoError): pass
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary())
+def test_names_come_from_the_content_alone(data):
+    name = download._name(download._file_hash(data))
+    assert len(name) == 20 and name.isascii() and name.endswith('.jpg') and set(name[:16]) <= set('0123456789abcdef')
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(['kept', 'duplicate', 'left out', 'refused']), st.text(max_size=5))))
+def test_a_report_counts_every_row_once(rows):
+    report = download.Report([download._row(f'u{i}') | dict(status=status, reason=reason if status != 'kept' else '') for i, (status, reason) in enumerate(rows)])
+    assert report.kept + report.refused == report.kept + sum(report.reasons.values()) == len(rows)
+    assert sum(n for _, n, _ in report._table()[:-1]) == report._table()[-1][1] == len(rows)
+
+
+def test_an_html_report_shows_a_strangers_words_as_text():
+    report = download.Report([download._row('http://a.example/<script>1') | dict(reason='<script>alert(1)</script>')])
+    assert '<script>' not in report._repr_html_()
+
+
+# ---- when something stops it
 
 def test_folders_that_cannot_be_used(tmp_path):
     (tmp_path/'file').write_text('')
@@ -144,14 +232,14 @@ def test_folders_that_cannot_be_used(tmp_path):
 
 
 def test_a_full_disk_stops_with_whole_photos(site, tmp_path, monkeypatch):
-    download_photos([site + 'plain'], tmp_path)
+    get(site, ['plain'], tmp_path)
     write, full = download.write_whole, OSError(errno.ENOSPC, 'No space left on device', 'disk')
     def almost_full(file, data):
         if file.suffix == '.jpg': raise full
         write(file, data)
     monkeypatch.setattr(download, 'write_whole', almost_full)
-    with pytest.raises(OSError, match='No space left'): download_photos([site + 'plain', site + 'grey'], tmp_path)
-    assert len(list(tmp_path.glob('*.jpg'))) == 1 and check_folder(tmp_path) == {} and len(read_manifest(tmp_path)) == 1
+    with pytest.raises(OSError, match='No space left'): get(site, ['plain', 'grey'], tmp_path)
+    assert len(photos_in(tmp_path)) == 1 and check_folder(tmp_path) == {} and len(read_manifest(tmp_path)) == 1
 
 
 def test_ctrl_c_keeps_what_is_done(site, tmp_path, monkeypatch):
@@ -160,21 +248,73 @@ def test_ctrl_c_keeps_what_is_done(site, tmp_path, monkeypatch):
             if self.n >= 2: raise KeyboardInterrupt
             super().update(n)
     monkeypatch.setattr(download, 'tqdm', Stopped)
-    urls = [site + name for name in good_photos]
-    with pytest.raises(KeyboardInterrupt): download_photos(urls, tmp_path, workers=1)
+    with pytest.raises(KeyboardInterrupt): get(site, GOOD, tmp_path, workers=1)
     done = read_manifest(tmp_path)
-    assert 3 <= len(done) < len(urls) and all((tmp_path/row['file']).exists() for row in done.values())
+    assert 3 <= len(done) < len(GOOD) and all((tmp_path/row['file']).exists() for row in done.values())
     assert not list(tmp_path.glob('.*')) and check_folder(tmp_path) == {}
     monkeypatch.undo()
-    assert download_photos(urls, tmp_path).kept == len(urls)
+    assert get(site, GOOD, tmp_path).kept == len(GOOD)
 
 
-def test_an_html_report_shows_a_strangers_words_as_text():
-    report = download.Report([dict(url='x', status='refused', reason='<script>alert(1)</script>', file='')])
-    assert '<script>' not in report._repr_html_()
+def test_killed_ten_times(site, tmp_path):
+    urls, dest = [f'{site.url}many/{i}?ms=20&faults=10' for i in range(220)], tmp_path/'in'
+    (tmp_path/'urls.json').write_text(json.dumps(urls))
+    program = ('import json, sys; from cat_or_dog.download import download_photos; '
+               f'download_photos(json.load(open(sys.argv[1])), sys.argv[2], workers=4, allow=["{site.host}"])')
+    moments = random.Random(42).sample(range(5, 30), 10)
+    for lines in moments:   # kill it after so many more lines in the manifest
+        process = subprocess.Popen([sys.executable, '-c', program, str(tmp_path/'urls.json'), str(dest)], stderr=subprocess.DEVNULL)
+        known = len([row for row in read_manifest(dest).values() if row['status'] != 'refused'])
+        while process.poll() is None and (not (dest/MANIFEST).exists() or len((dest/MANIFEST).read_bytes().split(b'\n')) < known + lines): time.sleep(0.002)
+        assert process.poll() is None, 'it was done before it could be killed'
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        rows = read_manifest(dest)
+        assert len(rows) >= known and set(photos_in(dest)) <= {row['file'] for row in rows.values()}   # no photo that nobody knows about
+        for file in dest.glob('*.jpg'): Image.open(file).load()                                        # and none is half
+    report = download_photos(urls, dest, allow=[site.host])
+    faults = sum(i % 100 < 10 for i in range(220))
+    assert len(report.rows) == 220 and report.kept == 220 - faults == len(photos_in(dest)) and check_folder(dest) == {}
 
 
-def test_check_folder_deletes_nothing(tmp_path):
-    (tmp_path/'a.jpg').write_bytes(saved(cat))
-    (tmp_path/'b.JPG').write_bytes(saved(cat)[:500])
-    assert [file.name for file in check_folder(tmp_path)] == ['b.JPG'] and len(os.listdir(tmp_path)) == 2
+def test_five_thousand_photos(tmp_path):
+    server = subprocess.Popen([sys.executable, Path(__file__).parent/'hostile.py'], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        url, memory = server.stdout.readline().strip(), psutil.Process().memory_info
+        urls, host = [f'{url}many/{i}?faults=10' for i in range(5000)], url.split('/')[2]
+        download_photos(urls[:1000], tmp_path, allow=[host], per_host=64)
+        before = memory().rss
+        report = download_photos(urls, tmp_path, allow=[host], per_host=64)
+        assert memory().rss - before < 60_000_000
+    finally: server.communicate('')
+    assert len(report.rows) == 5000 and report.kept == 4500 == len(photos_in(tmp_path))
+    assert sum(report.reasons.values()) == 500 and len(report.reasons) == len(FAULTS)
+    assert [row['url'] for row in report.rows] == urls and len(read_manifest(tmp_path)) == 5000
+
+
+# ---- check
+
+def test_check_finds_what_is_wrong_and_deletes_nothing(site, tmp_path, capsys):
+    download_labels(dict(cat=[f'{site.url}many/{n}' for n in range(4)], dog=[f'{site.url}many/{n}' for n in range(4, 8)]), tmp_path, allow=[site.host])
+    cats, dogs = photos_in(tmp_path/'cat'), photos_in(tmp_path/'dog')
+    (tmp_path/'cat'/cats[0]).write_bytes((tmp_path/'cat'/cats[0]).read_bytes() + b'x')   # changed
+    (tmp_path/'cat'/cats[1]).unlink()                                                    # missing
+    (tmp_path/'cat'/'torn.JPG').write_bytes(BAD['torn'])
+    (tmp_path/'cat'/'same.png').write_bytes(saved(Image.open(tmp_path/'cat'/cats[2]), 'png'))
+    (tmp_path/'dog'/'both.jpg').write_bytes((tmp_path/'cat'/cats[3]).read_bytes())
+    expected = {f'cat/{cats[0]}': 'changed since it was downloaded', f'cat/{cats[1]}': 'missing, although the manifest lists it', 'cat/torn.JPG': 'damaged photo',
+                'cat/same.png': f'the same photo as {cats[2]}', 'dog/both.jpg': f'the same photo as cat/{cats[3]}', f'cat/{cats[3]}': 'the same photo as dog/both.jpg'}
+    def relative(found): return {file.relative_to(tmp_path).as_posix(): reason for file, reason in found.items()}
+    before = sorted(f for f in tmp_path.rglob('*') if f.is_file())
+    assert relative(check_folder(tmp_path)) == expected and sorted(f for f in tmp_path.rglob('*') if f.is_file()) == before   # it only looks
+    assert main(['check', str(tmp_path), '--json']) == 1
+    assert relative({Path(file): reason for file, reason in json.loads(capsys.readouterr().out)['failed'].items()}) == expected
+    assert sum(f.is_file() for f in tmp_path.rglob('*')) == len(before)   # quarantined, not deleted
+    assert photos_in(tmp_path/'cat') == [cats[2]] and photos_in(tmp_path/'dog') == dogs
+    reports = download_labels(dict(cat=[f'{site.url}many/{n}' for n in range(4)]), tmp_path, allow=[site.host])
+    assert photos_in(tmp_path/'cat') == cats[:3] and reports['cat'].reasons == {'the same photo as dog/both.jpg': 1}   # the changed and the missing one came back
+    assert main(['check', str(tmp_path)]) == 0 and 'as it should be' in capsys.readouterr().out
+
+
+def test_check_of_no_folder(tmp_path, capsys):
+    assert main(['check', str(tmp_path/'nowhere')]) == 1 and capsys.readouterr().err.count('\n') == 1
