@@ -59,7 +59,7 @@ if __name__ == '__main__':
         server.wait(20)
     text = f'''# The web page under load
 
-Made by `python benchmarks/page.py --clients {args.clients} --seconds {args.seconds}` on {cores} cores. Server and clients share them, so the page has less than the model alone.
+Made by `python benchmarks/page.py --clients {args.clients} --seconds {args.seconds}` on {cores} cores. Server and clients share them, so the page has less than the model alone. Only the ratios of one run mean something.
 Each client sends a JPEG of {len(photo)/1000:.0f} kB (1600 pixels wide) and asks again when it has its answer: prediction and heat map.
 
 | what | photos a second | relative | median, ms | p99, ms | answers | errors |
