@@ -2,6 +2,7 @@
 
     server = Hostile(); server.url + 'torn'     one behaviour: a name in GOOD, BAD or a method of `Handler`
     server.url + 'many/7?faults=10&ms=50'        photo number 7 of many; so many of 100 are broken; so long to wait for it
+    server.url + 'drawn/50/10/7.jpg'             the same in a path (ms, faults), with 7.jpg of a folder: `python tests/hostile.py FOLDER`
 """
 import gzip, io, sys, threading, time, zlib
 from functools import lru_cache
@@ -80,6 +81,7 @@ class Handler(BaseHTTPRequestHandler):
         elif name in BAD: self.reply(body=BAD[name])
         elif name.isdigit(): self.reply(int(name), b'' if name in ('204', '304') else b'<h1>sorry</h1>')
         elif name.startswith('many/'): self.many(int(name[5:]))
+        elif name.startswith('drawn/'): self.drawn(*name[6:].split('/'))
         elif name.startswith('odd/'): self.reply(body=saved(photo(sum(map(ord, self.path)) + 10_000)))
         elif hasattr(self, name): getattr(self, name)()
         else: self.reply(404)
@@ -149,15 +151,21 @@ class Handler(BaseHTTPRequestHandler):
 
     def many(self, number):
         options = {name: int(values[0]) for name, values in parse_qs(urlsplit(self.path).query).items()}
-        time.sleep(options.get('ms', 0)/1000)
-        fault = FAULTS[number % len(FAULTS)] if number % 100 < options.get('faults', 0) else None
+        self.one_of_many(number, a_photo(number), **options)
+
+    def drawn(self, ms, faults, file): self.one_of_many(int(file.removesuffix('.jpg')), from_folder(file), int(faults), int(ms))
+
+    def one_of_many(self, number, body, faults=0, ms=0):
+        time.sleep(ms/1000)
+        fault = FAULTS[number % len(FAULTS)] if number % 100 < faults else None
         if fault == 404: self.reply(404, b'<h1>gone</h1>')
         elif fault == 'hang_up': self.raw(b'')
-        else: self.reply(body=dict(html=BAD['html'], empty=b'', torn=a_photo(number)[:500], dot=BAD['dot']).get(fault, a_photo(number)))
+        else: self.reply(body=dict(html=BAD['html'], empty=b'', torn=body[:len(body)//2], dot=BAD['dot']).get(fault, body))
 
 
-FAULTS = 404, 'html', 'empty', 'torn', 'dot', 'hang_up'   # the last one three times as often as on the real web
+FAULTS = 404, 'html', 'empty', 'torn', 'dot', 'hang_up'
 a_photo = lru_cache(20_000)(lambda number: saved(photo(100_000 + number, (48, 40))))
+from_folder = lru_cache(20_000)(lambda file: (Path(sys.argv[1])/file).read_bytes())
 
 
 class Hostile(ThreadingHTTPServer):
