@@ -10,10 +10,12 @@ help:            ## say what there is
 lesson: .venv/.lesson     ## the whole lesson in the terminal: search, download, train, predict
 	$(BIN)/cat-or-dog demo --dest lesson
 
+# By itself, a Jupyter server breaks the connection when the photos that are uploaded together have more than 10 MB.
+ROOM := --ServerApp.tornado_settings='{"websocket_max_message_size": 300000000}'
 notebook: .venv/.lesson   ## open the notebooks in JupyterLab
-	PYTHONWARNINGS=ignore::FutureWarning $(BIN)/jupyter lab --notebook-dir=nbs nbs/00_introduction.ipynb
+	PYTHONWARNINGS=ignore::FutureWarning $(BIN)/jupyter lab --notebook-dir=nbs $(ROOM) nbs/00_introduction.ipynb
 
-test: .venv/.dev          ## run every test, and every notebook
+test: .venv/.dev .venv/.browser   ## run every test, and every notebook
 	$(BIN)/python -m pytest
 
 run: .venv/.dev           ## run every numbered notebook and keep its outputs; then export and render
@@ -48,3 +50,15 @@ clean:           ## remove the environment and everything that was made
 	@echo 'Installing what the tests need into .venv: a few minutes, once.'
 	@$(BIN)/python -m pip install -qq --editable '.[dev]'
 	@touch $@ .venv/.lesson
+
+# For the tests in a browser: Chromium and a Japanese font, from Debian where we may install (else those tests say what is missing);
+# and ipywidgets 8 in a folder of its own, which the tests put before the environment, where fastbook keeps version 7.
+APT = $(if $(filter-out 0,$(shell id -u)),sudo -n) apt-get
+.venv/.browser: .venv/.python
+	@command -v chromium > /dev/null || command -v chromium-browser > /dev/null || { echo 'Installing Chromium for the tests, once.'; \
+	  $(APT) update -qq && $(APT) install -qq --no-install-recommends chromium fontconfig > /dev/null; } || \
+	  echo 'Chromium could not be installed here. On Debian: apt install chromium'
+	@fc-list :lang=ja 2> /dev/null | grep -q . || $(APT) install -qq --no-install-recommends fonts-ipafont-gothic > /dev/null || \
+	  echo 'No Japanese font could be installed here. On Debian: apt install fonts-ipafont-gothic'
+	@$(BIN)/python -m pip install -qq --upgrade --no-deps --target .venv/widgets8 'ipywidgets~=8.1' 'jupyterlab_widgets~=3.0' 'widgetsnbextension~=4.0'
+	@touch $@

@@ -31,8 +31,8 @@ def screenshot(page, name, full_page=True):
     page.screenshot(path=artefacts/f'{name}.png', full_page=full_page)
 
 
-def barriers(page):
-    "What axe finds on `page` that is serious or critical: a line each."
-    found = Axe().run(page).response
+def barriers(page, part=None):
+    "What axe finds on `page`, or in the `part` of it with that selector, that is serious or critical: a line each."
+    found = Axe().run(page, context=part).response
     assert len(found['passes']) > 5   # it did look
     return [f"{v['id']}: {v['help']}: {[n['html'][:120] for n in v['nodes']]}" for v in found['violations'] if v['impact'] in ('serious', 'critical')]
