@@ -44,18 +44,20 @@ def headline(
     "The answer in one line, with its doubts."
     return words[verdict(prediction)].format(label=words['names'].get(prediction.label, prediction.label))
 
-# %% ../nbs/06_app.ipynb #263be309
+# %% ../nbs/06_app.ipynb #5acbac0c
 def bars(
     probabilities:dict,   # label -> 0 to 1
     words:dict,           # from `sentences`
     n:int=5,              # at most so many labels, the most probable first
 ) -> Table:
     "A bar for the probability of each label."
-    best, plain = sorted(probabilities.items(), key=lambda pair: -pair[1])[:n], 'border:0; background:none; padding:4px 10px 4px 0; text-align:left'
+    plain = 'border:0; background:none; padding:4px 10px 4px 0; text-align:left'
+    best = sorted(probabilities.items(), key=lambda pair: -pair[1])[:n]
     def row(label, p):
         bar = Div(style=f'width:{p:.1%}; height:10px; border-radius:5px; background:#2563a8')
         track = Div(bar, aria_hidden='true', style='width:150px; border-radius:5px; background:rgba(128,128,128,.25)')
-        return Tr(Th(words['names'].get(label, label), scope='row', style=f'{plain}; font-weight:normal'), Td(track, style=plain), Td(f'{p:.1%}', style=plain), style='background:none')
+        name = Th(words['names'].get(label, label), scope='row', style=f'{plain}; font-weight:normal')
+        return Tr(name, Td(track, style=plain), Td(f'{p:.1%}', style=plain), style='background:none')
     return Table(*(row(label, p) for label, p in best), style='margin:0; border:0; font-size:inherit')
 
 # %% ../nbs/06_app.ipynb #928c366b
@@ -77,7 +79,7 @@ def where(
     row, column = (3*i//n for i, n in zip(np.unravel_index(heat.argmax(), heat.shape), heat.shape))
     return words['where'].format(place=words['places'][3*row + column])
 
-# %% ../nbs/06_app.ipynb #2dead877
+# %% ../nbs/06_app.ipynb #458d3a21
 def picture(
     image:Image.Image,   # RGB
     caption:str,         # shown below it
@@ -87,10 +89,11 @@ def picture(
     file, small = io.BytesIO(), image.copy()
     small.thumbnail((360, 360))
     small.save(file, 'jpeg')
-    shown = Img(src=f'data:image/jpeg;base64,{b64encode(file.getvalue()).decode()}', alt=alt, style='height:140px; width:auto; max-width:100%; border-radius:8px')
+    url = f'data:image/jpeg;base64,{b64encode(file.getvalue()).decode()}'
+    shown = Img(src=url, alt=alt, style='height:140px; width:auto; max-width:100%; border-radius:8px')
     return Figure(shown, Figcaption(caption, style='opacity:.75'), style='margin:0; text-align:center')
 
-# %% ../nbs/06_app.ipynb #2b5cf0bf
+# %% ../nbs/06_app.ipynb #798a949b
 _FRAME = 'border:1px solid rgba(128,128,128,.5); border-radius:12px; padding:14px; margin:8px 0; font-size:14px; line-height:1.6'
 
 def card(
@@ -102,7 +105,9 @@ def card(
     image = open_photo(photo)
     prediction, heat = model.predict(image), model.heat_map(image)
     pictures = [picture(image, photo.name, words['photo_of'].format(name=photo.name))]
-    if heat is not None and heat.max() > 0: pictures.append(picture(lit(Image.fromarray(model.square(image)), heat), where(heat, words), where(heat, words)))
+    if heat is not None and heat.max() > 0:   # else nothing spoke for the label
+        seen, place = Image.fromarray(model.square(image)), where(heat, words)
+        pictures.append(picture(lit(seen, heat), place, place))
     answer = Div(headline(prediction, words), style='font-size:24px; font-weight:bold')
     why = Div(words['neither_why']) if prediction.neither else ''
     return Div(*pictures, Div(answer, why, bars(prediction.probabilities, words), style='flex:1 1 200px'),
@@ -126,14 +131,15 @@ def forget(
     if hasattr(uploader, 'data'): uploader.metadata, uploader.data, uploader._counter = [], [], 0   # version 7
     else: uploader.value = ()                                                                       # version 8
 
-# %% ../nbs/06_app.ipynb #673e23cd
+# %% ../nbs/06_app.ipynb #c6d856c4
 def app(
     model:Classifier,
     language:str='en',   # or 'ja'
 ) -> widgets.VBox:       # show it by making it the last line of a cell
     "An upload button for photos, and below it what `model` says about each. Raises `ValueError` for an unknown language."
     words = sentences(model, language)
-    button = widgets.FileUpload(accept='image/*', multiple=True, description=words['choose'], button_style='primary', layout=dict(width='max-content'))
+    button = widgets.FileUpload(accept='image/*', multiple=True, description=words['choose'], button_style='primary')
+    button.layout.width = 'max-content'
     status, cards = widgets.HTML(), widgets.VBox()
     def say(sentence): status.value = to_xml(P(sentence, role='status', style='margin:4px 0'))
     def answer(change):
