@@ -212,6 +212,14 @@ def _app(args) -> int:
     serve(model, args.host, args.port, ready=ready)
     return 0
 
+# %% ../nbs/11_command_line.ipynb #c1ea9001
+def _clean(args) -> int:
+    from cat_or_dog.clean import suspects, table
+    with contextlib.redirect_stdout(sys.stderr): found = suspects(args.folder, args.size, args.seed)
+    if args.json: _print_json(dict(suspects=[{k: str(v) if isinstance(v, Path) else v for k, v in vars(s).items()} for s in found]))
+    else: print(table(found))
+    return 0
+
 # %% ../nbs/11_command_line.ipynb #4a970c24
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='cat-or-dog', description='From photos to a trustworthy little image model, in seconds.')
@@ -245,6 +253,10 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument('--size', type=int, default=192, help='side of the squares that the model sees, in pixels (default: 192)')
     sub.add_argument('--seed', type=int, default=42, help='for the same result every time (default: 42)')
     sub.add_argument('--no-head-start', action='store_true', help="do not use what ImageNet's own head knows of the labels")
+    sub = command('clean', _clean, 'list photos with a probably wrong label, and photos that are there twice')
+    sub.add_argument('folder', metavar='FOLDER', help='folder with one folder of photos a label; nothing in it is changed')
+    sub.add_argument('--size', type=int, default=192, help='side of the squares that the model sees, in pixels (default: 192)')
+    sub.add_argument('--seed', type=int, default=42, help='for the same result every time (default: 42)')
     sub = command('evaluate', _evaluate, 'measure the error rate on photos in folders named by label')
     sub.add_argument('folder', metavar='FOLDER')
     model(sub)
