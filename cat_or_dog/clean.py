@@ -88,14 +88,14 @@ def duplicates(
 # %% ../nbs/14_clean.ipynb #aa85fdcb
 def _worse_twins(pairs, quality) -> dict:
     "For each photo that has a better twin among those that stay: the twin, and how alike they are."
-    twins, gone = {}, {}
+    twins, stays, gone = {}, set(), {}
     for (i, j), similarity in pairs.items():
         twins.setdefault(i, {})[j] = similarity
         twins.setdefault(j, {})[i] = similarity
     for i in sorted(twins, key=lambda i: quality[i], reverse=True):
-        staying = {j: s for j, s in twins[i].items() if j not in gone and quality[j] >= quality[i] and j != i}
-        better = {j: s for j, s in staying.items() if quality[j] > quality[i] or j < i}
+        better = {j: similarity for j, similarity in twins[i].items() if j in stays}
         if better: gone[i] = max(better.items(), key=lambda item: item[1])
+        else: stays.add(i)
     return gone
 
 # %% ../nbs/14_clean.ipynb #93a4e0ad
