@@ -86,10 +86,6 @@ class Refused(Exception):
     def response(self) -> Response: return JSONResponse(dict(code=self.code, error=str(self)), self.status, self.headers)
 
 # %% ../nbs/12_web_page.ipynb #d73f5410
-with suppress(ModuleNotFoundError):
-    from pi_heif import register_heif_opener
-    register_heif_opener()
-
 def _is_heic(data) -> bool: return bytes(data[4:8]) == b'ftyp' and bytes(data[8:12]) in (b'heic', b'heix', b'hevc', b'mif1', b'msf1')
 
 def _bad_photo(error:PhotoError, data, name) -> Refused:
