@@ -225,14 +225,14 @@ def _download(rows:dict, todo:dict, dest:Path, one, workers:int, per_host:int):
 def download_photos(
     photos,                  # URLs, or what `find_photos` found
     dest,                    # folder; made if it is not there
-    max_size:int=400,        # longest side of what is kept, in pixels
+    max_size:int|None=None,  # longest side of what is kept, in pixels; `None`: that of `limits`, 400
     workers:int=64,          # downloads at once
     per_host:int=16,         # … from the same host
     limits:Limits=Limits(),  # what is accepted from an address
     allow=(),                # hosts inside your own network that may be asked, such as '127.0.0.1:8000'
 ) -> Report:
-    "Download, verify, resize and save photos. Raises `OSError` if they cannot be written; earlier photos stay whole."
-    dest, limits, wanted = _checked_folder(dest), replace(limits, max_size=max_size), list(map(_row, photos))
+    "Download, verify, resize and save photos. Raises `OSError` if they cannot be written. Photos that are there already stay as they are."
+    dest, limits, wanted = _checked_folder(dest), replace(limits, max_size=max_size or limits.max_size), list(map(_row, photos))
     rows = _known(dest)
     todo = {row['url']: row for row in wanted if rows.get(row['url'], row)['status'] == 'refused'}
     own = [_host(serve_drawings())] if any('/drawings/' in url for url in todo) else []   # the lesson's drawings are on this computer

@@ -103,7 +103,7 @@ def _maps_and_features():
         def forward(self, maps): return maps, maps.mean((2, 3))
     return MapsAndFeatures()
 
-# %% ../nbs/04_train.ipynb #6e8ec0a6
+# %% ../nbs/04_train.ipynb #2b40d2e9
 def _simplified(data:bytes) -> bytes:
     "The ONNX model `data`, with what is constant computed beforehand."
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -125,7 +125,7 @@ def _export_onnx(model, size:int, *outputs:str) -> bytes:
                                     dynamic_shapes=({0: torch.export.Dim('n')},), opset_version=18, verbose=False)
     return _simplified(program.model_proto.SerializeToString())
 
-# %% ../nbs/04_train.ipynb #a6721876
+# %% ../nbs/04_train.ipynb #0c210794
 def _quantised(data:bytes, photos:np.ndarray) -> bytes:
     "The ONNX model `data` with whole numbers for its convolutions; `photos` (uint8, n × size × size × 3) show it what to expect."
     import logging
@@ -186,7 +186,7 @@ def _known(keys) -> dict:
         found |= {k: np.frombuffer(x, np.float16) for k, x in _database(f'select key, numbers from features where key in ({names})')}
     return found
 
-# %% ../nbs/04_train.ipynb #d9c2298b
+# %% ../nbs/04_train.ipynb #5bdd7278
 def _compute(photos, size, data) -> list:
     "For each of `photos`: its features, float16 (1280,), or the `PhotoError` that says why there are none."
     session = _open_session(data, threads=1)
@@ -206,7 +206,7 @@ def _features(photos, size) -> list:
               [(keys[i], x.tobytes()) for i, x in found.items() if keys[i] and not isinstance(x, PhotoError)])
     return [found[i] if i in found else known[key] for i, key in enumerate(keys)]
 
-# %% ../nbs/04_train.ipynb #41d208b8
+# %% ../nbs/04_train.ipynb #12c32765
 def features(
     photos:list,      # anything that `open_photo` takes
     size:int=192,     # side of the square, in pixels
@@ -217,7 +217,7 @@ def features(
         if isinstance(x, PhotoError): raise x
     return np.stack(found).astype(np.float32)
 
-# %% ../nbs/04_train.ipynb #b7c50c7c
+# %% ../nbs/04_train.ipynb #e6cdaa6c
 TREE = """aircraft:404-405 417 895 | bear:294-297 | bicycle:444 671 | bird:7-24 80-100 127-146 | boat:472 554 576 625 814 914 | bottle:440 720 737 898-899 901 907
 bread:930-932 962 | bus:654 779 874 | butterfly:321-326 | car:407 436 468 511 565 609 627 656 661 705 751 817 | cat:281-285 | chair:423 559 765 857
 computer:527 590 620 681 798 916 | dog:151-268 | fish:0-6 389-397 | flower:985-986 | fox:277-280 | frog:30-32 | fruit:948-957 984 987-990 998 | guitar:402 546
@@ -230,7 +230,7 @@ def _numbers(ranges) -> list:
     ends = [(part.split('-')*2)[:2] for part in ranges.split()]
     return [i for a, b in ends for i in range(int(a), int(b) + 1)]
 
-# %% ../nbs/04_train.ipynb #787db1d4
+# %% ../nbs/04_train.ipynb #4af0f4e3
 def _imagenet() -> dict:
     "The head that the body was trained with: 'weight', float32 (1000, 1280), 'bias' (1000,), and 'names', the words for each class."
     def make():
@@ -251,7 +251,7 @@ def imagenet_classes(
         if named := [i for i, names in enumerate(_imagenet()['names']) if word in names.lower().split(', ')]: return named
     return []
 
-# %% ../nbs/04_train.ipynb #3ec4d1c5
+# %% ../nbs/04_train.ipynb #871d6db5
 def _log_sum(logits): return logits.max(1) + np.log(np.exp(logits - logits.max(1, keepdims=True)).sum(1))
 
 def head_start(
@@ -282,7 +282,7 @@ def _fit(X, targets, start, lam, begin=None) -> np.ndarray:
     if begin is None: begin = np.zeros(targets.shape[1]*X.shape[1])
     return minimize(_loss, begin, (X, targets, start, lam), 'L-BFGS-B', jac=True, options=dict(maxiter=500, ftol=1e-7, gtol=1e-5)).x
 
-# %% ../nbs/04_train.ipynb #b91bb77e
+# %% ../nbs/04_train.ipynb #a6a1a958
 LAMBDAS = 1., .3, .1, .03, .01, .003, .001
 Head = namedtuple('Head', 'labels weight bias scale lam hidden')   # `scale` multiplies the head start; `hidden`: log-probabilities of each photo when it was hidden
 
@@ -304,7 +304,7 @@ def _hide_in_turn(X, targets, start, folds) -> np.ndarray:
             hidden[i, out] = X[out]@weights.reshape(targets.shape[1], -1).T + start[out]
     return hidden
 
-# %% ../nbs/04_train.ipynb #21ec34e8
+# %% ../nbs/04_train.ipynb #7b4d81f2
 def fit_head(
     X:np.ndarray,       # features, float32 (n, 1280)
     y,                  # n labels, at least two of them different
@@ -359,7 +359,7 @@ head (float[n, 1280] features, float[n, 1280, rows, columns] maps) => (float[n, 
     heat = Reshape(contrast, heat_shape)
 }"""
 
-# %% ../nbs/04_train.ipynb #761b8081
+# %% ../nbs/04_train.ipynb #35a6514e
 def _start_lines(labels, scale) -> tuple:
     "The lines of the graph for the head start, and their numbers; `logits`, and `slopes` (weights for each photo and label), are their results."
     head, arrays, lines = _imagenet(), dict(scale=np.float32(scale)), ['one = Constant<value_ints = [1]>()']
@@ -373,7 +373,7 @@ def _start_lines(labels, scale) -> tuple:
         lines += [f'{name} = Concat<axis = 1>({", ".join(f"{name}{k}" for k in range(len(labels)))})', f'scaled_{name} = Mul({name}, scale)']
     return '\n    '.join(lines + ['logits = Add(biased, scaled_start)', 'slopes = Add(scaled_slope, weight_t)']), arrays
 
-# %% ../nbs/04_train.ipynb #31f29a7e
+# %% ../nbs/04_train.ipynb #3deea91d
 def _join(data:bytes, head:Head, known:np.ndarray, size:int) -> bytes:
     "The body's ONNX graph with `head` after it: 'photo' -> 'probabilities', 'familiarity', 'heat', 'features'."
     import onnx
@@ -392,7 +392,7 @@ def _join(data:bytes, head:Head, known:np.ndarray, size:int) -> bytes:
     onnx.checker.check_model(model)
     return model.SerializeToString()
 
-# %% ../nbs/04_train.ipynb #3bbaf76d
+# %% ../nbs/04_train.ipynb #1d08eae7
 def _remember(
     X:np.ndarray,    # features, float32 (n, 1280)
     most:int=500,    # photos
@@ -438,7 +438,7 @@ def _train_head(files, size, seed, start) -> Classifier:
                           method='head', body=BODY, head_start={l: len(imagenet_classes(l)) for l in head.labels} if start else False,
                           seed=seed, regularisation=head.lam, validation=validation, **_origin(files))
 
-# %% ../nbs/04_train.ipynb #c9fa0ba4
+# %% ../nbs/04_train.ipynb #00a5b170
 def fixed_batch_norm():
     "A fastai callback: the body's batch norm layers use their pretrained statistics throughout, and do not change them."
     from fastai.callback.core import Callback
@@ -495,7 +495,7 @@ def train(
     if method == 'head': return _train_head(photo_files(path, least=2), size, seed, head_start)
     return _train_fine_tune(path, readable(photo_files(path)), size, seed)
 
-# %% ../nbs/04_train.ipynb #38898ead
+# %% ../nbs/04_train.ipynb #e7154494
 def learning_curve(
     path,                                       # folder with one sub-folder of photos a label
     counts=(1, 2, 5, 10, 20, 50, 100, 200),     # photos a label to try; those that are not there are left out
