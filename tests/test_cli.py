@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from cat_or_dog.drawings import draw
+from cat_or_dog.search import cache_folder
 
 command = Path(sys.executable).parent/'cat-or-dog'
 
@@ -108,14 +109,17 @@ def test_no_permission_keeps_the_old_model(drawn, tmp_path):
 
 
 def test_ctrl_c_leaves_earlier_results_whole(drawn, tmp_path):
-    (tmp_path/'model.onnx').write_bytes(b'the old model')
-    process = subprocess.Popen([command, 'train', drawn, '--out', tmp_path/'model.onnx'], stderr=subprocess.PIPE, text=True,
+    cache, target = tmp_path/'cache', tmp_path/'models'/'model.onnx'
+    shutil.copytree(cache_folder(), cache, ignore=shutil.ignore_patterns('features.db*'))   # or the features are known, and it is done at once
+    target.parent.mkdir()
+    target.write_bytes(b'the old model')
+    process = subprocess.Popen([command, 'train', drawn, '--out', target], stderr=subprocess.PIPE, text=True, env=os.environ | {'CAT_OR_DOG_CACHE': str(cache)},
                                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))   # a CI in the background ignores it
     process.stderr.read(1)   # the progress bar has begun
     process.send_signal(signal.SIGINT)
     said = process.communicate()[1]
     assert process.returncode == 130 and 'Stopped' in said and 'Traceback' not in said
-    assert os.listdir(tmp_path) == ['model.onnx'] and (tmp_path/'model.onnx').read_bytes() == b'the old model'
+    assert os.listdir(target.parent) == ['model.onnx'] and target.read_bytes() == b'the old model'
 
 
 def test_head_of_a_pipe():

@@ -1,8 +1,8 @@
 """The notebooks are the source, the documentation and the tests: they run, and everything made from them is current."""
-import shutil, subprocess, sys
+import re, shutil, subprocess, sys
 from pathlib import Path
 
-import pytest
+import nbformat, pytest
 
 from render_readme import render
 from run_notebooks import notebooks, root, run
@@ -60,3 +60,11 @@ def test_committed_outputs(path):
     assert '"outputs": [\n    {' in text, 'no outputs: run make run'
     assert '"output_type": "error"' not in text
     for folder in ('/work/', '/root/', '/home/', '/tmp/'): assert folder not in text.replace('~', ''), folder
+
+
+@pytest.mark.parametrize('path', [*notebooks, root/'nbs'/'index.ipynb'], ids=lambda p: p.stem)
+def test_links_lead_somewhere(path):
+    "Links to pages, pictures and files of this repository."
+    cells = nbformat.read(path, as_version=4).cells
+    links = [link for c in cells if c.cell_type == 'markdown' for link in re.findall(r'\]\(([^)\s#]+)', c.source) if not re.match('[a-z]+:', link)]
+    assert [link for link in links if not (path.parent/link).exists()] == []

@@ -80,11 +80,15 @@ def test_two_photos_are_enough_to_begin(drawn, tmp_path):
 
 
 def test_licences_of_the_manifest_are_noted(drawn, tmp_path):
-    import json, shutil
+    import shutil
+    from cat_or_dog.download import _row, _write_manifest
     shutil.copytree(drawn, tmp_path/'photos')
-    names = sorted(f.name for f in (drawn/'cat').glob('*.jpg'))
-    rows = [dict(url=f'https://example.com/{n}', status='kept', file=n, license='CC0 1.0') for n in names]
-    (tmp_path/'photos'/'cat'/'manifest.jsonl').write_text(''.join(json.dumps(r) + '\n' for r in rows))
+    rows = {}
+    for i, file in enumerate(sorted((tmp_path/'photos'/'cat').glob('*.jpg'))):
+        name = f'{i:016x}.jpg'
+        file.rename(file.with_name(name))
+        rows[name] = _row(dict(url=f'https://example.com/{name}', license='CC0 1.0')) | dict(status='kept', file=name, look='0'*32)
+    _write_manifest(tmp_path/'photos'/'cat', rows)
     assert train(tmp_path/'photos').metadata['licences'] == {'CC0 1.0': 30}
 
 
