@@ -31,7 +31,6 @@ def fastai(way):
     start = time.perf_counter()
     from fastai.vision.all import (CategoryBlock, DataBlock, ImageBlock, RandomSplitter, Resize, error_rate, get_image_files, parent_label, set_seed, vision_learner)
     imported = time.perf_counter() - start
-    import numpy as np
     from cat_or_dog.predict import scores
     from cat_or_dog.train import _register_lite0, efficientnet_lite0, fixed_batch_norm
     _register_lite0()
@@ -74,7 +73,6 @@ def quick(size, start_='yes', folder=None):
     "Our quick way, from nothing but the exported body; then its predictions."
     start = time.perf_counter()
     from cat_or_dog.train import train
-    from cat_or_dog.predict import Classifier
     imported = time.perf_counter() - start
     start = time.perf_counter()
     model = train(folder or photos/'train', size=int(size), head_start=start_ == 'yes')

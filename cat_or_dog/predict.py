@@ -20,7 +20,7 @@ import msgspec
 import numpy as np
 import onnxruntime as ort
 from fastcore.basics import patch
-from PIL import AvifImagePlugin, Image, ImageOps, TiffImagePlugin, WebPImagePlugin
+from PIL import AvifImagePlugin, Image, ImageOps, TiffImagePlugin, WebPImagePlugin   # a plug-in makes its format known
 from tqdm.auto import tqdm
 
 # %% ../nbs/05_predict.ipynb #5c168ce7

@@ -231,6 +231,7 @@ def _numbers(ranges) -> list:
     return [i for a, b in ends for i in range(int(a), int(b) + 1)]
 
 # %% ../nbs/04_train.ipynb #4af0f4e3
+@lru_cache   # read once: it is asked for by every fit
 def _imagenet() -> dict:
     "The head that the body was trained with: 'weight', float32 (1000, 1280), 'bias' (1000,), and 'names', the words for each class."
     def make():
