@@ -6,7 +6,7 @@
 __all__ = ['LEFTOVER_SECONDS', 'CONTACT', 'USER_AGENT', 'write_whole', 'remove_leftovers', 'cannot_save', 'check_can_save',
            'cache_folder', 'say_once', 'say_no_cache', 'within', 'cores_of_quota', 'usable_cores']
 
-# %% ../../nbs/engine/files.ipynb #32f6703d
+# %% ../../nbs/engine/files.ipynb #667084f0
 import math
 import os
 import queue
@@ -19,12 +19,12 @@ from typing import Any
 
 from .. import __version__
 
-# %% ../../nbs/engine/files.ipynb #96797367
+# %% ../../nbs/engine/files.ipynb #77b7eac9
 def write_whole(
     file: str | os.PathLike,  # where to; missing folders are made
     data: bytes,              # all of it
 ) -> None:
-    "Write `data` to `file` in one step: nobody sees half a file, and an earlier one stays whole if this fails."
+    "Write `data` to `file` in one step: nobody sees half a file; an earlier one stays whole if it fails."
     file = Path(file)
     part = file.with_name(f'.{file.name}.{os.getpid()}-{threading.get_ident()}.part')
     try:
@@ -34,7 +34,7 @@ def write_whole(
     finally:
         part.unlink(missing_ok=True)
 
-# %% ../../nbs/engine/files.ipynb #b0bf4bdc
+# %% ../../nbs/engine/files.ipynb #8cf89265
 LEFTOVER_SECONDS = 60   # an unfinished file older than this belongs to nobody
 
 def remove_leftovers(
@@ -48,7 +48,7 @@ def remove_leftovers(
         except OSError:   # another program was quicker, or it is not ours to delete
             pass
 
-# %% ../../nbs/engine/files.ipynb #5ef57dfc
+# %% ../../nbs/engine/files.ipynb #bda0ec17
 _IN_THE_WAY = {
     FileNotFoundError: 'the folder does not exist',
     PermissionError: 'no permission to write there',
@@ -66,7 +66,7 @@ def cannot_save(
     reason = _IN_THE_WAY.get(type(error)) or error.strerror or str(error)
     return type(error)(f'{what} cannot be saved as {file}: {reason}.')
 
-# %% ../../nbs/engine/files.ipynb #0bc9558b
+# %% ../../nbs/engine/files.ipynb #4bf88a30
 def check_can_save(
     file: str | os.PathLike,
     what: str = 'The file',   # how the sentence of the error begins
@@ -82,7 +82,7 @@ def check_can_save(
     except OSError as error:
         raise cannot_save(file, error, what) from None
 
-# %% ../../nbs/engine/files.ipynb #0fbaa81d
+# %% ../../nbs/engine/files.ipynb #0d5f2e6a
 def cache_folder() -> Path:
     "Where things are kept between runs. Raises `OSError` on a machine without a home folder."
     if chosen := os.environ.get('CAT_OR_DOG_CACHE'):
@@ -94,7 +94,7 @@ def cache_folder() -> Path:
     except RuntimeError:
         raise FileNotFoundError('there is no home folder; name one in CAT_OR_DOG_CACHE') from None
 
-# %% ../../nbs/engine/files.ipynb #0f255eb1
+# %% ../../nbs/engine/files.ipynb #f99e0754
 _said = set()
 
 def say_once(
@@ -113,7 +113,7 @@ def say_no_cache(
     say_once(f'Nothing can be kept for the next run ({reason}); this run goes on without. '
              'CAT_OR_DOG_CACHE may name a folder that can be written to.')
 
-# %% ../../nbs/engine/files.ipynb #06aa33cd
+# %% ../../nbs/engine/files.ipynb #96693202
 def within(
     seconds: float,   # how long to wait
     f: Callable,      # called with `args`, in a thread of its own
@@ -135,14 +135,14 @@ def within(
         raise error
     return result
 
-# %% ../../nbs/engine/files.ipynb #e5373a6d
+# %% ../../nbs/engine/files.ipynb #922774d1
 _QUOTA_FILES = (   # of control groups: version 2 has one file, version 1 has two
     ('/sys/fs/cgroup/cpu.max',),
     ('/sys/fs/cgroup/cpu/cpu.cfs_quota_us', '/sys/fs/cgroup/cpu/cpu.cfs_period_us'),
 )
 
 def cores_of_quota(
-    text: str,        # '200000 100000': 200 ms of processor time in every 100 ms; 'max 100000' or '-1 100000': no limit
+    text: str,        # '200000 100000': 200 ms of processor in 100 ms; 'max 100000', '-1 100000': no limit
 ) -> int | None:      # whole cores, at least 1; `None` for no limit
     "How many cores a control group's quota comes to."
     quota, _, period = text.strip().partition(' ')
@@ -159,7 +159,7 @@ def _quota() -> int | None:
             continue
     return None
 
-# %% ../../nbs/engine/files.ipynb #ed2c9f38
+# %% ../../nbs/engine/files.ipynb #47d5d1a0
 def usable_cores() -> int:
     "How many processor cores this program may use, at least 1: affinity and control group are obeyed."
     if hasattr(os, 'process_cpu_count'):   # Python 3.13 and newer
@@ -170,7 +170,8 @@ def usable_cores() -> int:
         allowed = os.cpu_count()
     return max(1, min(allowed or 1, _quota() or sys.maxsize))
 
-# %% ../../nbs/engine/files.ipynb #87a02ed5
-_given = ''.join(c for c in os.environ.get('CAT_OR_DOG_CONTACT', '') if ' ' <= c <= '~')   # what a header may hold
-CONTACT = _given.strip() or 'contact: set CAT_OR_DOG_CONTACT'
+# %% ../../nbs/engine/files.ipynb #297c0028
+_given = os.environ.get('CAT_OR_DOG_CONTACT', '')
+_printable = ''.join(c for c in _given if ' ' <= c <= '~')   # all that a header may hold
+CONTACT = _printable.strip() or 'contact: set CAT_OR_DOG_CONTACT'
 USER_AGENT = f'cat_or_dog/{__version__} (a deep-learning lesson; {CONTACT})'

@@ -6,7 +6,7 @@
 __all__ = ['FORMATS', 'START_BYTES', 'MAX_BYTES', 'MAX_PIXELS', 'DRAFT', 'is_heic', 'looks_like_photo', 'PhotoError',
            'photo_bytes', 'open_photo', 'why_unreadable', 'middle_box', 'pixels', 'thumbnail', 'to_jpeg', 'data_url']
 
-# %% ../../nbs/engine/photo.ipynb #41950fa2
+# %% ../../nbs/engine/photo.ipynb #57caeca2
 import io
 import os
 import stat
@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from PIL import AvifImagePlugin, Image, ImageCms, ImageOps, TiffImagePlugin, WebPImagePlugin  # noqa: F401
 
-# %% ../../nbs/engine/photo.ipynb #fa57575c
+# %% ../../nbs/engine/photo.ipynb #7671d117
 try:
     from pi_heif import register_heif_opener   # pip install 'cat_or_dog[app]'
     register_heif_opener()
@@ -27,7 +27,7 @@ _PHOTO_FORMATS = 'JPEG', 'PNG', 'WEBP', 'GIF', 'BMP', 'TIFF', 'AVIF', 'HEIF'
 Image.preinit()
 FORMATS = [name for name in _PHOTO_FORMATS if name in Image.OPEN]
 
-# %% ../../nbs/engine/photo.ipynb #f11397e4
+# %% ../../nbs/engine/photo.ipynb #259a39df
 START_BYTES = 32   # so much of a file's beginning is enough to tell its format
 _HEIC_BRANDS = b'heic', b'heix', b'heim', b'heis', b'hevc', b'hevx', b'mif1', b'msf1'
 
@@ -40,16 +40,16 @@ def is_heic(
 def looks_like_photo(
     start: bytes,   # the first `START_BYTES` bytes of a file
 ) -> bool:
-    "Does a photo in one of our formats begin like this? Whether it can be read to its end is another question."
+    "Does a photo in one of our formats begin like this? Whether it is whole is another question."
     tests = [Image.OPEN[name][1] for name in FORMATS]
     return is_heic(start) or any(test(start[:START_BYTES]) is True for test in tests if test)
 
-# %% ../../nbs/engine/photo.ipynb #5266c463
+# %% ../../nbs/engine/photo.ipynb #ecf8e4de
 class PhotoError(ValueError):
     """This photo cannot be read; the message says which one and why.
 
-    `code` is one of 'missing', 'folder', 'permission', 'special' (a pipe, a device), 'empty', 'large' (bytes),
-    'unknown' (no photo), 'heic' (its package is missing), 'pixels' (too many), 'damaged'.
+    `code` is one of 'missing', 'folder', 'permission', 'special' (a pipe, a device), 'empty',
+    'large' (in bytes), 'unknown' (no photo), 'heic' (its package is missing), 'pixels' (too many), 'damaged'.
     """
     def __init__(self, name: str, code: str, reason: str):
         super().__init__(name, code, reason)   # all three, so that the error can travel between processes
@@ -60,7 +60,7 @@ class PhotoError(ValueError):
     def __str__(self):
         return f'{self.name}: {self.reason}.'
 
-# %% ../../nbs/engine/photo.ipynb #55768768
+# %% ../../nbs/engine/photo.ipynb #046f0be5
 MAX_BYTES = 300_000_000   # of one file; 80 million pixels, the most that we accept, are 240 MB unpacked
 
 def _photo_name(photo: Any) -> str:
@@ -95,7 +95,7 @@ def _bytes_at(path: str | os.PathLike, name: str) -> bytes:
     except ValueError as error:   # a zero byte in the name
         raise PhotoError(name, 'missing', f'there can be no such file ({error})') from None
 
-# %% ../../nbs/engine/photo.ipynb #a2e8ed40
+# %% ../../nbs/engine/photo.ipynb #229de313
 def photo_bytes(
     photo: Any,       # a path, bytes, or an open binary file
     name: str = '',   # what to call it in an error; '': its own name
@@ -116,7 +116,7 @@ def photo_bytes(
         raise PhotoError(name, 'large', f'it has more than {MAX_BYTES//1_000_000} MB')
     return data
 
-# %% ../../nbs/engine/photo.ipynb #77840011
+# %% ../../nbs/engine/photo.ipynb #87f1d83c
 MAX_PIXELS = 80_000_000   # of one photo: more than nearly all cameras make
 
 def _smaller(image: Image.Image, least: int, longest: int) -> None:
@@ -139,7 +139,7 @@ def _decode(data: bytes, least: int, longest: int, max_pixels: int) -> Image.Ima
     image.load()
     return image
 
-# %% ../../nbs/engine/photo.ipynb #c4a67ffe
+# %% ../../nbs/engine/photo.ipynb #27d3557a
 _BYTE, _TWO_BYTES = 255, 65_535
 
 def _grey(values: np.ndarray) -> np.ndarray:
@@ -165,7 +165,7 @@ def _as_8_bits(image: Image.Image) -> Image.Image:
         return Image.fromarray(_grey(np.asarray(image)))
     return image
 
-# %% ../../nbs/engine/photo.ipynb #110ee071
+# %% ../../nbs/engine/photo.ipynb #f253f5b2
 def _from_lab(image: Image.Image) -> Image.Image:
     "A picture in Lab colours as RGB."
     lab, srgb = ImageCms.createProfile('LAB'), ImageCms.createProfile('sRGB')
@@ -189,7 +189,7 @@ def _as_rgb(image: Image.Image) -> Image.Image:
         image = _on_white(image)
     return image.convert('RGB')
 
-# %% ../../nbs/engine/photo.ipynb #db7d8dd7
+# %% ../../nbs/engine/photo.ipynb #d4107d0a
 def _upright(image: Image.Image) -> Image.Image:
     "`image`, turned as its EXIF note says."
     try:
@@ -207,9 +207,9 @@ def _refusal(error: Exception, data: bytes, max_pixels: int) -> tuple[str, str]:
         return 'heic', "this is a HEIC photo; reading it needs: pip install 'cat_or_dog[app]'"
     return 'unknown', 'this is not a photo in a format that Pillow knows'
 
-# %% ../../nbs/engine/photo.ipynb #e63ed286
+# %% ../../nbs/engine/photo.ipynb #b1c5ecbb
 def open_photo(
-    photo: Any,                     # path, bytes, open binary file, Pillow image, or uint8 (height, width[, 3 or 4])
+    photo: Any,                     # path, bytes, open file, Pillow image, or uint8 (height, width[, 3 or 4])
     least: int = 0,                 # a big JPEG may be decoded smaller, but no side shorter than this
     longest: int = 0,               # … but the longest side no shorter than this; both 0: full size
     max_pixels: int = MAX_PIXELS,   # more than this is refused
@@ -232,7 +232,7 @@ def open_photo(
         code, reason = _refusal(error, data, max_pixels)
     raise PhotoError(name, code, reason)
 
-# %% ../../nbs/engine/photo.ipynb #47f270cc
+# %% ../../nbs/engine/photo.ipynb #63f60862
 def why_unreadable(
     photo: Any,              # anything that `open_photo` takes
 ) -> PhotoError | None:      # `None`: it can be read
@@ -243,7 +243,7 @@ def why_unreadable(
         return error
     return None
 
-# %% ../../nbs/engine/photo.ipynb #fd36c9e5
+# %% ../../nbs/engine/photo.ipynb #b41c1c2a
 DRAFT = 0.9   # a JPEG may be decoded down to this part of the wanted size: quicker, and no error more
 
 def middle_box(
@@ -254,7 +254,7 @@ def middle_box(
     w, h = min(width, (width + height)/2), min(height, (width + height)/2)
     return (width - w)/2, (height - h)/2, (width + w)/2, (height + h)/2
 
-# %% ../../nbs/engine/photo.ipynb #b39ef71f
+# %% ../../nbs/engine/photo.ipynb #d4944215
 def pixels(
     photo: Any,                                    # anything that `open_photo` takes
     size: int = 192,                               # side of the square, in pixels
@@ -267,7 +267,7 @@ def pixels(
     image = open_photo(photo, least=int(DRAFT*size))
     return np.asarray(image.resize((size, size), Image.Resampling.HAMMING, box=middle_box(*image.size)))
 
-# %% ../../nbs/engine/photo.ipynb #c47bbc2e
+# %% ../../nbs/engine/photo.ipynb #a5f5b3c4
 def thumbnail(
     photo: Any,     # anything that `open_photo` takes
     side: int,      # longest side, in pixels; smaller photos stay as they are
