@@ -1,0 +1,1 @@
+"How it is built: the rooms behind the lesson, one notebook each in nbs/engine."
