@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['LINE', 'GAP', 'LABELS', 'PARTS', 'Colour', 'green', 'amber', 'blue', 'pink', 'CATS', 'DOGS', 'BREEDS', 'Point', 'FAR',
            'NO_BALL', 'WITH_PATTERN', 'RGBA', 'SKY', 'HORIZON', 'SEA', 'BUSH', 'FAR_GRASS', 'NEAR_GRASS', 'FAR_SAND',
-           'NEAR_SAND', 'PLACES', 'ONE_OF_SIX', 'FACE', 'contact_sheet', 'Breed', 'cat', 'dog', 'bone', 'pair', 'cast',
-           'soften', 'blur', 'normals', 'ear_bones', 'muzzle_bones', 'head_bones', 'turn', 'tail_bones', 'body_bones',
-           'leg_bones', 'Animal', 'camera', 'pose_animal', 'noise', 'strokes', 'stripes', 'pattern', 'part_colours',
-           'paint', 'shade', 'coat', 'ruffled', 'Face', 'disc', 'lids', 'draw_open_eye', 'draw_eyes', 'draw_mouth',
-           'draw_nose', 'draw_whiskers', 'ramp', 'tone', 'ground', 'Box', 'window_or_picture', 'sofa', 'indoors',
-           'bushes', 'outdoors', 'studio', 'background', 'shadow', 'finish', 'draw']
+           'NEAR_SAND', 'PLACES', 'ONE_OF_SIX', 'FACE', 'contact_sheet', 'show', 'Breed', 'cat', 'dog', 'bone', 'pair',
+           'cast', 'soften', 'blur', 'normals', 'ear_bones', 'muzzle_bones', 'head_bones', 'turn', 'tail_bones',
+           'body_bones', 'leg_bones', 'Animal', 'camera', 'pose_animal', 'noise', 'strokes', 'stripes', 'pattern',
+           'part_colours', 'paint', 'shade', 'coat', 'ruffled', 'Face', 'disc', 'lids', 'draw_open_eye', 'draw_eyes',
+           'draw_mouth', 'draw_nose', 'draw_whiskers', 'ramp', 'tone', 'ground', 'Box', 'window_or_picture', 'sofa',
+           'indoors', 'bushes', 'outdoors', 'studio', 'background', 'shadow', 'finish', 'draw']
 
 # %% ../../nbs/engine/drawings.ipynb #a954c319
 from collections.abc import Callable, Sequence
@@ -44,6 +44,15 @@ def contact_sheet(
             font = ImageFont.load_default(size=12)
             pen.text((left+thumb//2, top+thumb), str(captions[i]), 'black', font, 'ma')
     return sheet
+
+# %% ../../nbs/engine/drawings.ipynb #3b142591
+def show(
+    image:Image.Image,
+    alt:str,              # what is on it, in words
+) -> None:
+    "Show a picture in a notebook."
+    from IPython.display import display
+    display(image, include=['image/png'], metadata={'image/png': {'alt': alt}})
 
 # %% ../../nbs/engine/drawings.ipynb #0972c72f
 LABELS = 'cat', 'dog'
@@ -707,7 +716,7 @@ def studio(w:int, h:int, line:int, rng:np.random.Generator) -> Image.Image:
     paper = tone(rng, 60, 240, 15)
     return ramp(w, h, paper, paper*rng.uniform(.75, 1.1))
 
-# %% ../../nbs/engine/drawings.ipynb #c0ceae11
+# %% ../../nbs/engine/drawings.ipynb #64254969
 PLACES = dict(indoors=indoors, outdoors=outdoors, studio=studio)
 ONE_OF_SIX = [indoors, indoors, indoors, outdoors, outdoors, studio]   # most photos of pets are taken at home
 
