@@ -8,10 +8,10 @@ __all__ = ['OTHER', 'LONGEST_WAIT', 'OPEN', 'RATE_LIMIT', 'SITES', 'MAX_ANSWER',
            'is_web', 'SearchError', 'Busy', 'NoMore', 'no_connection', 'no_answer', 'seconds_left', 'patiently',
            'is_open', 'ask_ddgs', 'ddgs_problem', 'first_ddgs_page', 'ddgs_pages', 'read_answer', 'retry_after',
            'status_error', 'ask_site', 'json_object', 'license_name', 'from_openverse', 'openverse_pages',
-           'without_tags', 'from_commons', 'commons_pages', 'drawn_photos', 'pages_until', 'Answer', 'Gathered',
-           'find_live']
+           'without_tags', 'from_commons', 'commons_pages', 'drawn_photos', 'pages_until', 'check_search', 'Answer',
+           'Gathered', 'find_live']
 
-# %% ../../nbs/engine/search_engines.ipynb #a620aae5
+# %% ../../nbs/engine/search_engines.ipynb #04388442
 import html
 import json
 import re
@@ -28,7 +28,7 @@ from .drawing_server import drawing_urls
 from .drawings import LABELS
 from .files import USER_AGENT, within
 
-# %% ../../nbs/engine/search_engines.ipynb #9578480a
+# %% ../../nbs/engine/search_engines.ipynb #57fc9aa8
 @dataclass(frozen=True)
 class Found:
     "A photo that a search has found, and what is known about it; '' means: not known."
@@ -42,7 +42,7 @@ class Found:
     query: str = ''          # the words that were searched for
     time: str = ''           # when, in UTC: '2026-11-24T09:30:00Z'
 
-# %% ../../nbs/engine/search_engines.ipynb #a24a1e53
+# %% ../../nbs/engine/search_engines.ipynb #38f2d56e
 def one_line(value: object) -> str:
     "A stranger's text on one line; '' for nothing."
     return '' if value is None else ' '.join(str(value).split())
@@ -51,7 +51,7 @@ def is_web(url: object) -> bool:
     "Is this the address of something on the web? Not one of a file, a script or another kind."
     return isinstance(url, str) and bool(re.fullmatch(r'https?://[^\x00-\x1f\x7f-\x9f]+', url))
 
-# %% ../../nbs/engine/search_engines.ipynb #08a9478b
+# %% ../../nbs/engine/search_engines.ipynb #241f4cd2
 class SearchError(RuntimeError):
     "The search gave no photos; the message says why and what to do."
     def __init__(self, reason: str, advice: str = ''):
@@ -67,7 +67,7 @@ class Busy(SearchError):
 class NoMore(SearchError):
     "The engine may have more photos, but will not give them, now or later."
 
-# %% ../../nbs/engine/search_engines.ipynb #9705ad9a
+# %% ../../nbs/engine/search_engines.ipynb #e80e5879
 OTHER = 'choose another source'
 
 def no_connection() -> SearchError:
@@ -77,7 +77,7 @@ def no_answer(seconds: float) -> SearchError:
     return SearchError(f'no answer within {max(1, round(seconds))} s (is there a network?)',
                        f'give it more seconds, or {OTHER}')
 
-# %% ../../nbs/engine/search_engines.ipynb #189a9a10
+# %% ../../nbs/engine/search_engines.ipynb #234b9a55
 LONGEST_WAIT = 30    # seconds, if the engine does not ask for a longer one
 
 def seconds_left(end: float) -> float:
@@ -98,14 +98,14 @@ def patiently(
                      stop=stop_before_delay(seconds_left(end)), reraise=True)
     return again(f, *args)
 
-# %% ../../nbs/engine/search_engines.ipynb #2c1d4eb6
+# %% ../../nbs/engine/search_engines.ipynb #590d6c98
 OPEN = re.compile(r'CC0\b|CC[ -]BY([ -]SA)?($|[ -]\d)|Public domain|PD\b|Apache-2\.0', re.I)
 
 def is_open(license: str) -> bool:
     "May everybody use and change a photo with this licence? No, if we do not know the licence."
     return bool(OPEN.match(license))
 
-# %% ../../nbs/engine/search_engines.ipynb #47fac1bf
+# %% ../../nbs/engine/search_engines.ipynb #4154d1f6
 def ask_ddgs(
     query: str,
     page: int,          # 1, 2, …
@@ -135,7 +135,7 @@ def ddgs_problem(error: Exception, seconds: float) -> SearchError | None:
         return None
     return Busy(f'ddgs failed ({said})', f'try again in a few minutes, or {OTHER}')
 
-# %% ../../nbs/engine/search_engines.ipynb #92a1b234
+# %% ../../nbs/engine/search_engines.ipynb #51945df2
 RATE_LIMIT = 'try other words, or wait a few minutes: it says the same when it wants a pause (rate limit)'
 
 def first_ddgs_page(query: str, end: float) -> list[dict]:
@@ -159,7 +159,7 @@ def ddgs_pages(
         if not results:
             return
 
-# %% ../../nbs/engine/search_engines.ipynb #7387e4ea
+# %% ../../nbs/engine/search_engines.ipynb #688a1996
 SITES = dict(openverse='https://api.openverse.org/v1/images/',
              commons='https://commons.wikimedia.org/w/api.php')
 MAX_ANSWER = 10_000_000   # bytes; a page of results is far smaller
@@ -180,7 +180,7 @@ def read_answer(
                 break
         return answer.status_code, answer.headers, body
 
-# %% ../../nbs/engine/search_engines.ipynb #b1b048fa
+# %% ../../nbs/engine/search_engines.ipynb #55cddfdd
 def retry_after(headers: Mapping) -> float:
     "Seconds to wait, from the header Retry-After: a number, or a date; 0 if there is none."
     value = headers.get('Retry-After', '')
@@ -191,7 +191,7 @@ def retry_after(headers: Mapping) -> float:
     except (ValueError, TypeError):
         return 0
 
-# %% ../../nbs/engine/search_engines.ipynb #7af795ee
+# %% ../../nbs/engine/search_engines.ipynb #35e3db80
 TOO_MANY = 429
 OUT_OF_ORDER = 500, 502, 503, 504
 BUSY_CODES = 'ratelimited', 'maxlag', 'readonly'   # how Commons says it
@@ -210,7 +210,7 @@ def status_error(
         return Busy(f'{site} is out of order (HTTP {status})', advice, pause)
     return SearchError(f'{site} refuses to answer ({status})', OTHER)
 
-# %% ../../nbs/engine/search_engines.ipynb #489941ac
+# %% ../../nbs/engine/search_engines.ipynb #4e1cf217
 def ask_site(
     site: str,       # 'openverse' or 'commons'
     params: dict,    # what is asked
@@ -243,7 +243,7 @@ def json_object(body: bytes) -> dict | None:
         return None
     return answer if isinstance(answer, dict) else None
 
-# %% ../../nbs/engine/search_engines.ipynb #f795c1c6
+# %% ../../nbs/engine/search_engines.ipynb #bbc7b7a6
 def license_name(code: str, version: str) -> str:
     "How people write what Openverse writes as 'by-sa' and '2.0'; '' if it does not say."
     if code in ('', 'PDM'):
@@ -260,7 +260,7 @@ def from_openverse(entry: dict) -> Found:
                  license=license_name(code, version),
                  source_page=one_line(entry.get('foreign_landing_url')))
 
-# %% ../../nbs/engine/search_engines.ipynb #163f8d33
+# %% ../../nbs/engine/search_engines.ipynb #cccbeb9e
 PAGE_SIZE = 20
 GUESTS_GET = 240            # photos in all, without an account
 OPEN_CODES = 'by,by-sa,cc0,pdm'
@@ -282,7 +282,7 @@ def openverse_pages(
         if page >= answer['page_count']:
             return
 
-# %% ../../nbs/engine/search_engines.ipynb #a39a0ccc
+# %% ../../nbs/engine/search_engines.ipynb #5370ca56
 def without_tags(text: object) -> str:
     "The plain text of a piece of a web page, on one line."
     return one_line(html.unescape(re.sub('<[^>]*>', '', one_line(text))))
@@ -297,7 +297,7 @@ def from_commons(page: dict) -> Found:
                  license=known.get('LicenseShortName', ''),
                  source_page=one_line(info.get('descriptionurl')))
 
-# %% ../../nbs/engine/search_engines.ipynb #b5a1cc78
+# %% ../../nbs/engine/search_engines.ipynb #a5620e10
 FILES = 6   # Commons keeps its files in "namespace" 6
 COMMONS_ASKS = dict(action='query', format='json', formatversion=2,
                     generator='search', gsrnamespace=FILES, gsrlimit=50,
@@ -320,7 +320,7 @@ def commons_pages(
         yield [from_commons(page) for page in pages if 'imageinfo' in page]
         more = answer.get('continue')
 
-# %% ../../nbs/engine/search_engines.ipynb #f21c934c
+# %% ../../nbs/engine/search_engines.ipynb #1e5d7eec
 WORDS = dict(cat=r'\bcats?\b|\bkittens?\b|猫|ねこ|ネコ',
              dog=r'\bdogs?\b|\bpupp(y|ies)\b|犬|いぬ|イヌ')
 
@@ -344,7 +344,7 @@ def drawn_photos(
                   engine='drawings', query=query)
             for i, url in enumerate(drawing_urls(animal, n))]
 
-# %% ../../nbs/engine/search_engines.ipynb #867cb83c
+# %% ../../nbs/engine/search_engines.ipynb #fd895236
 ENGINES = dict(ddgs=ddgs_pages, openverse=openverse_pages, commons=commons_pages)
 
 def pages_until(
@@ -365,7 +365,17 @@ def pages_until(
         raise SearchError(f'the answers of {engine} have changed ({type(error).__name__}: {error})',
                           f'update cat_or_dog, or {OTHER}') from None
 
-# %% ../../nbs/engine/search_engines.ipynb #65482b52
+# %% ../../nbs/engine/search_engines.ipynb #1d748b28
+def check_search(query: str, n: int, source: object, license: str) -> None:
+    "Raise `ValueError`, with what to do, for a search that cannot work."
+    if not query.strip() or n < 1:
+        raise ValueError(f'A search needs words, and n of 1 or more; this one has {query!r} and n={n}.')
+    if license not in ('', 'open'):
+        raise ValueError(f"There is no license={license!r}: use 'open', or '' for any.")
+    if source == 'ddgs' and license:
+        raise ValueError("ddgs does not know licences: with license='open' use source='openverse' or 'commons'.")
+
+# %% ../../nbs/engine/search_engines.ipynb #ae084dee
 @dataclass(frozen=True)
 class Answer:
     "What a live search found, and whether that is all."
@@ -374,7 +384,7 @@ class Answer:
     note: str = ''          # if not: why, in a sentence
     again: bool = False     # may the same question bring more another time?
 
-# %% ../../nbs/engine/search_engines.ipynb #4dac1be5
+# %% ../../nbs/engine/search_engines.ipynb #cf36d7ce
 class Gathered:
     "Photos from several pages: each address once, and only those that are wanted."
     def __init__(self, license: str = ''):
@@ -394,7 +404,7 @@ class Gathered:
     def _wanted(self, photo: Found) -> bool:
         return is_web(photo.url) and (not self.license or is_open(photo.license))
 
-# %% ../../nbs/engine/search_engines.ipynb #9091c6d0
+# %% ../../nbs/engine/search_engines.ipynb #0e2dacad
 def find_live(
     engine: str,           # a name from ENGINES
     query: str,            # what to look for
