@@ -268,8 +268,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                   'cat_or_dog/engine/drawings.py'),
                                             'cat_or_dog.engine.drawings.shadow': ( 'engine/drawings.html#shadow',
                                                                                    'cat_or_dog/engine/drawings.py'),
-                                            'cat_or_dog.engine.drawings.show': ( 'engine/drawings.html#show',
-                                                                                 'cat_or_dog/engine/drawings.py'),
                                             'cat_or_dog.engine.drawings.sofa': ( 'engine/drawings.html#sofa',
                                                                                  'cat_or_dog/engine/drawings.py'),
                                             'cat_or_dog.engine.drawings.soften': ( 'engine/drawings.html#soften',

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['find_photos', 'search_images', 'Found', 'SearchError', 'cache_folder', 'is_open', 'read_list', 'save_list']
 
-# %% ../nbs/01_search.ipynb #e56953f3
+# %% ../nbs/01_search.ipynb #2d5c0827
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from .engine.search_engines import ENGINES, Found, SearchError, check_search, dr
 _all_ = ['Found', 'SearchError', 'cache_folder', 'is_open', 'read_list', 'save_list']
 _within = within   # for those who look for it here
 
-# %% ../nbs/01_search.ipynb #0453ab6f
+# %% ../nbs/01_search.ipynb #55f0afeb
 def _auto(query: str, n: int, license: str, seconds: float, fresh: bool, label: str) -> list[Found]:
     "Photos from any engine; if none has some, a sentence that says why, and drawings."
     try:
@@ -30,7 +30,7 @@ def _auto(query: str, n: int, license: str, seconds: float, fresh: bool, label: 
     print(f'{reason}: going on with {len(found)} drawings for {query!r}.')
     return found
 
-# %% ../nbs/01_search.ipynb #5e7f7283
+# %% ../nbs/01_search.ipynb #b7653958
 def find_photos(
     query: str,            # what to look for, such as 'cat photo'
     n: int = 200,          # at most so many
@@ -52,7 +52,7 @@ def find_photos(
         found = from_list(query, n, source, license, label)
     return [replace(photo, label=label) for photo in found] if label else found
 
-# %% ../nbs/01_search.ipynb #d8b978f8
+# %% ../nbs/01_search.ipynb #4fc499ad
 def search_images(
     query: str,       # what to look for, such as 'cat photo'
     n: int = 200,     # at most so many

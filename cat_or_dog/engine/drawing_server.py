@@ -7,7 +7,7 @@ __all__ = ['MISSING', 'HTML', 'TORN', 'EMPTY', 'BROKEN', 'EVERY', 'FIRST', 'NUMB
            'drawing_name', 'drawing_jpeg', 'answer', 'Handler', 'DrawingServer', 'serve_drawings', 'drawing_urls',
            'is_drawing', 'served_now']
 
-# %% ../../nbs/engine/drawing_server.ipynb #ae83347d
+# %% ../../nbs/engine/drawing_server.ipynb #25e3d251
 import re
 import threading
 from functools import lru_cache
@@ -17,30 +17,30 @@ from urllib.parse import urlsplit
 
 from .drawings import LABELS, draw
 
-# %% ../../nbs/engine/drawing_server.ipynb #45c50aa1
+# %% ../../nbs/engine/drawing_server.ipynb #0c65433a
 MISSING, HTML, TORN, EMPTY = 'missing', 'html', 'torn', 'empty'
 BROKEN = MISSING, HTML, TORN, EMPTY   # not found; a web page named .jpg; only half a photo; nothing at all
 EVERY, FIRST = 16, 9                  # one in sixteen is broken, and number 9 is the first
 
-def drawing_name(number:int) -> str:
+def drawing_name(number: int) -> str:
     "The file name of a drawing, such as '7.jpg' or '25-html.jpg'."
     if number % EVERY != FIRST:
         return f'{number}.jpg'
     return f'{number}-{BROKEN[number//EVERY % len(BROKEN)]}.jpg'
 
-# %% ../../nbs/engine/drawing_server.ipynb #f639a195
+# %% ../../nbs/engine/drawing_server.ipynb #7089be9f
 NUMBER = r'(\d{1,18})'                # re.ASCII below: 0 to 9, and no other script's digits
 LABEL, HOW = '|'.join(LABELS), '|'.join(BROKEN)
 ADDRESS = re.compile(f'/drawings/{NUMBER}/({LABEL})/{NUMBER}(?:-({HOW}))?[.]jpg', re.ASCII)
 HALF = 4000   # bytes of a torn photo
 
-def drawing_jpeg(label:str, number:int, seed:int) -> bytes:
+def drawing_jpeg(label: str, number: int, seed: int) -> bytes:
     "A drawing as a JPEG file."
     jpeg = BytesIO()
     draw(label, number, seed=seed).save(jpeg, 'jpeg', quality=90)
     return jpeg.getvalue()
 
-def answer(path:str) -> tuple[int, str, bytes]:
+def answer(path: str) -> tuple[int, str, bytes]:
     "HTTP status, content type and body for a path such as /drawings/42/cat/7.jpg, or …/9-torn.jpg."
     asked = ADDRESS.fullmatch(path)
     if not asked or asked[4] == MISSING:
@@ -53,7 +53,7 @@ def answer(path:str) -> tuple[int, str, bytes]:
     jpeg = drawing_jpeg(label, int(number), int(seed))
     return 200, 'image/jpeg', jpeg[:HALF] if broken == TORN else jpeg
 
-# %% ../../nbs/engine/drawing_server.ipynb #bb2250df
+# %% ../../nbs/engine/drawing_server.ipynb #32bb9f9c
 class Handler(BaseHTTPRequestHandler):
     "Answers one request."
     def do_GET(self):
@@ -78,20 +78,20 @@ def serve_drawings() -> str:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return f'http://127.0.0.1:{server.server_port}/drawings/'
 
-# %% ../../nbs/engine/drawing_server.ipynb #88df7d2b
+# %% ../../nbs/engine/drawing_server.ipynb #2002a8c8
 def drawing_urls(
-    label:str,         # 'cat' or 'dog'
-    n:int,             # how many
-    seed:int=42,       # other seeds, other drawings
+    label: str,         # 'cat' or 'dog'
+    n: int,             # how many
+    seed: int = 42,       # other seeds, other drawings
 ) -> list[str]:        # of addresses; about 1 in 16 gives a broken answer
     "Addresses of `n` drawings on this computer. Raises `ValueError` for a label that cannot be drawn."
     if label not in LABELS:
         raise ValueError(f"There are no drawings of {label!r}: only of 'cat' and 'dog'.")
     return [f'{serve_drawings()}{seed}/{label}/{drawing_name(i)}' for i in range(n)]
 
-# %% ../../nbs/engine/drawing_server.ipynb #f78280ed
+# %% ../../nbs/engine/drawing_server.ipynb #65f48dea
 def is_drawing(
-    url:str,   # from anywhere
+    url: str,   # from anywhere
 ) -> bool:
     "Was this address written by `drawing_urls`, today or in an earlier program?"
     try:
@@ -103,7 +103,7 @@ def is_drawing(
     return bool(whole and written and parts.path.endswith(f'/{drawing_name(int(written[3]))}'))
 
 def served_now(
-    url:str,       # from anywhere
+    url: str,       # from anywhere
 ) -> str:
     "The same drawing at the server that runs now; any other address stays as it is, and starts nothing."
     if not is_drawing(url):

@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['LINE', 'GAP', 'LABELS', 'PARTS', 'Colour', 'green', 'amber', 'blue', 'pink', 'CATS', 'DOGS', 'BREEDS', 'Point', 'FAR',
            'NO_BALL', 'WITH_PATTERN', 'RGBA', 'SKY', 'HORIZON', 'SEA', 'BUSH', 'FAR_GRASS', 'NEAR_GRASS', 'FAR_SAND',
-           'NEAR_SAND', 'PLACES', 'ONE_OF_SIX', 'FACE', 'contact_sheet', 'show', 'Breed', 'cat', 'dog', 'bone', 'pair',
-           'cast', 'soften', 'blur', 'normals', 'ear_bones', 'muzzle_bones', 'head_bones', 'turn', 'tail_bones',
-           'body_bones', 'leg_bones', 'Animal', 'camera', 'pose_animal', 'noise', 'strokes', 'stripes', 'pattern',
-           'part_colours', 'paint', 'shade', 'coat', 'ruffled', 'Face', 'disc', 'lids', 'draw_open_eye', 'draw_eyes',
-           'draw_mouth', 'draw_nose', 'draw_whiskers', 'ramp', 'tone', 'ground', 'Box', 'window_or_picture', 'sofa',
-           'indoors', 'bushes', 'outdoors', 'studio', 'background', 'shadow', 'finish', 'draw']
+           'NEAR_SAND', 'PLACES', 'ONE_OF_SIX', 'FACE', 'contact_sheet', 'Breed', 'cat', 'dog', 'bone', 'pair', 'cast',
+           'soften', 'blur', 'normals', 'ear_bones', 'muzzle_bones', 'head_bones', 'turn', 'tail_bones', 'body_bones',
+           'leg_bones', 'Animal', 'camera', 'pose_animal', 'noise', 'strokes', 'stripes', 'pattern', 'part_colours',
+           'paint', 'shade', 'coat', 'ruffled', 'Face', 'disc', 'lids', 'draw_open_eye', 'draw_eyes', 'draw_mouth',
+           'draw_nose', 'draw_whiskers', 'ramp', 'tone', 'ground', 'Box', 'window_or_picture', 'sofa', 'indoors',
+           'bushes', 'outdoors', 'studio', 'background', 'shadow', 'finish', 'draw']
 
 # %% ../../nbs/engine/drawings.ipynb #a954c319
 from collections.abc import Callable, Sequence
@@ -25,10 +25,10 @@ LINE = 18   # height of a line of text under a picture, in pixels
 GAP = 4     # white between two pictures, in pixels
 
 def contact_sheet(
-    images:Sequence[Image.Image],        # pictures
-    columns:int=6,                       # pictures in a row
-    thumb:int=128,                       # side of the square for each, in pixels
-    captions:Sequence[str]|None=None,    # a line of text under each
+    images: Sequence[Image.Image],           # pictures
+    columns: int = 6,                        # pictures in a row
+    thumb: int = 128,                        # side of the square for each, in pixels
+    captions: Sequence[str] | None = None,   # a line of text under each
 ) -> Image.Image:
     "Many small pictures on one sheet."
     rows = -(-len(images)//columns)      # rounded up
@@ -45,15 +45,6 @@ def contact_sheet(
             pen.text((left+thumb//2, top+thumb), str(captions[i]), 'black', font, 'ma')
     return sheet
 
-# %% ../../nbs/engine/drawings.ipynb #3b142591
-def show(
-    image:Image.Image,
-    alt:str,              # what is on it, in words
-) -> None:
-    "Show a picture in a notebook."
-    from IPython.display import display
-    display(image, include=['image/png'], metadata={'image/png': {'alt': alt}})
-
 # %% ../../nbs/engine/drawings.ipynb #0972c72f
 LABELS = 'cat', 'dog'
 PARTS = 'body chest leg paw tail tip head cheek muzzle ear inner nose'.split()
@@ -62,32 +53,32 @@ Colour = tuple[int, int, int]
 @dataclass(frozen=True)
 class Breed:
     "Three colours, the parts that wear them, and a few proportions."
-    name:str
-    label:str
-    coat:Colour               # the main colour
-    light:Colour
-    dark:Colour
-    lights:str = ''           # the parts in the light colour
-    darks:str = ''            # the parts in the dark colour
-    pattern:str = 'plain'     # plain, stripes, saddle or patches
-    ears:str = 'up'           # up, drop or fold
-    ear:float = 1.            # length of an ear
-    muzzle:float = .25        # length of the muzzle
-    snout:float = .45         # thickness of the muzzle
-    leg:float = 1.
-    back:float = 1.
-    fat:float = 1.
-    head:float = 1.
-    tail:float = 1.
-    fur:float = 1.            # length of the hair
-    curl:bool = False
-    eye:Colour = (84, 50, 26)
-    nose:Colour = (28, 25, 26)
+    name: str
+    label: str
+    coat: Colour             # the main colour
+    light: Colour
+    dark: Colour
+    lights: str = ''         # the parts in the light colour
+    darks: str = ''          # the parts in the dark colour
+    pattern: str = 'plain'   # plain, stripes, saddle or patches
+    ears: str = 'up'         # up, drop or fold
+    ear: float = 1.          # length of an ear
+    muzzle: float = .25      # length of the muzzle
+    snout: float = .45       # thickness of the muzzle
+    leg: float = 1.
+    back: float = 1.
+    fat: float = 1.
+    head: float = 1.
+    tail: float = 1.
+    fur: float = 1.          # length of the hair
+    curl: bool = False
+    eye: Colour = (84, 50, 26)
+    nose: Colour = (28, 25, 26)
 
 # %% ../../nbs/engine/drawings.ipynb #107cee80
 green, amber, blue, pink = (150,170,70), (214,158,46), (110,165,215), (205,120,120)
 
-def cat(name:str, *colours, eye:Colour=green, nose:Colour=pink, **proportions) -> Breed:
+def cat(name: str, *colours, eye: Colour = green, nose: Colour = pink, **proportions) -> Breed:
     "A cat: green eyes and a pink nose, unless told otherwise."
     return Breed(name, 'cat', *colours, eye=eye, nose=nose, **proportions)
 
@@ -107,7 +98,14 @@ CATS = [
 ]
 
 # %% ../../nbs/engine/drawings.ipynb #aff82a08
-def dog(name:str, *colours, muzzle:float=.95, leg:float=1.4, back:float=1.15, **proportions) -> Breed:
+def dog(
+    name: str,
+    *colours,
+    muzzle: float = .95,
+    leg: float = 1.4,
+    back: float = 1.15,
+    **proportions,
+) -> Breed:
     "A dog: a long muzzle and long legs, unless told otherwise."
     return Breed(name, 'dog', *colours, muzzle=muzzle, leg=leg, back=back, **proportions)
 
@@ -138,22 +136,22 @@ DOGS = [
 BREEDS = CATS + DOGS
 
 # %% ../../nbs/engine/drawings.ipynb #a0c55b0d
-Point = Sequence[float]|np.ndarray   # x, y, z
+Point = Sequence[float] | np.ndarray   # x, y, z
 
 def bone(
-    a:Point,         # where it begins
-    b:Point,         # where it ends
-    ra:float,        # radius there
-    rb:float,        # and here
-    part:str,        # one of PARTS
-    n:int=6,         # number of balls
-) -> np.ndarray:     # (n, 5): x, y, z, radius, number of the part
+    a: Point,      # where it begins
+    b: Point,      # where it ends
+    ra: float,     # radius there
+    rb: float,     # and here
+    part: str,     # one of PARTS
+    n: int = 6,    # number of balls
+) -> np.ndarray:   # (n, 5): x, y, z, radius, number of the part
     "Balls in a row, from one point to another."
     t = np.linspace(0, 1, n)[:, None]
     begin, end = np.array([*a, ra]), np.array([*b, rb])
     return np.hstack([begin + (end-begin)*t, np.full((n, 1), PARTS.index(part))])
 
-def pair(a:Point, b:Point, ra:float, rb:float, part:str, n:int=6) -> np.ndarray:
+def pair(a: Point, b: Point, ra: float, rb: float, part: str, n: int = 6) -> np.ndarray:
     "A bone on the right, and its mirror image on the left: (2n, 5)."
     right = bone(a, b, ra, rb, part, n)
     left = right * (-1, 1, 1, 1, 1)
@@ -164,9 +162,9 @@ FAR = -1e9    # the depth where no ball is
 NO_BALL = -1
 
 def cast(
-    balls:np.ndarray,                 # (n, 5), in pixels
-    w:int,                            # width of the picture
-    h:int,                            # its height
+    balls: np.ndarray,                # (n, 5), in pixels
+    w: int,                           # width of the picture
+    h: int,                           # its height
 ) -> tuple[np.ndarray, np.ndarray]:   # (h, w): depth, float32, and number of the ball, int16
     "How near the surface is at each pixel, and which ball that is (-1: none)."
     near, seen = np.full((h, w), FAR, np.float32), np.full((h, w), NO_BALL, np.int16)
@@ -184,21 +182,21 @@ def cast(
     return near, seen
 
 # %% ../../nbs/engine/drawings.ipynb #fb1a67d2
-def soften(image:Image.Image, radius:float) -> Image.Image:
+def soften(image: Image.Image, radius: float) -> Image.Image:
     "A picture out of focus; a wide blur is done on a smaller copy, which is quicker."
     shrink = max(1, int(radius))
     small = image.reduce(shrink) if shrink > 1 else image
     small = small.filter(ImageFilter.GaussianBlur(float(radius/shrink)))
     return small if shrink == 1 else small.resize(image.size, Resampling.BILINEAR)
 
-def blur(a:np.ndarray, radius:float) -> np.ndarray:
+def blur(a: np.ndarray, radius: float) -> np.ndarray:
     "The same for an array of bytes, (h, w) or (h, w, 3)."
     return np.asarray(soften(Image.fromarray(a), radius))
 
 def normals(
-    balls:np.ndarray,                 # (n, 5), in pixels
-    seen:np.ndarray,                  # (h, w): which ball each pixel sees
-    soft:float,                       # radius of the blur, in pixels
+    balls: np.ndarray,                # (n, 5), in pixels
+    seen: np.ndarray,                 # (h, w): which ball each pixel sees
+    soft: float,                      # radius of the blur, in pixels
 ) -> tuple[np.ndarray, np.ndarray]:   # (h, w), float32: right (x) and down (y), each from -1 to 1
     "Where the surface looks; the blur melts the balls together."
     h, w = seen.shape
@@ -213,7 +211,7 @@ def normals(
     return (look[..., 0]-1)/cover, (look[..., 1]-1)/cover
 
 # %% ../../nbs/engine/drawings.ipynb #0c4a58b9
-def ear_bones(b:Breed) -> list[np.ndarray]:
+def ear_bones(b: Breed) -> list[np.ndarray]:
     "Two ears that stand up, drop, or fold over."
     if b.ears == 'up':
         x, y = .72 if b.label == 'cat' else .62, -.75-.75*b.ear
@@ -225,7 +223,7 @@ def ear_bones(b:Breed) -> list[np.ndarray]:
     return [pair((.62,-.68,0), (.85,-.75,.15), .25, .2, 'ear', 4),
             pair((.85,-.75,.15), (.88,-.75+.5*b.ear,.5), .2, .1, 'ear', 5)]
 
-def muzzle_bones(b:Breed) -> list[np.ndarray]:
+def muzzle_bones(b: Breed) -> list[np.ndarray]:
     "The bridge of the nose, where whiskers grow, the chin, and the nose itself."
     tip, size = .55+b.muzzle, .1 if b.label == 'cat' else .2
     bridge = bone((0,.3,.45), (0,.38,tip), b.snout+.05, b.snout*.75, 'muzzle')
@@ -234,7 +232,7 @@ def muzzle_bones(b:Breed) -> list[np.ndarray]:
     nose = pair((0,.22,tip+b.snout*.55), (size*.5,.2,tip+b.snout*.5), size, size*.8, 'nose', 2)
     return [bridge, whiskers, chin, nose]
 
-def head_bones(b:Breed) -> np.ndarray:
+def head_bones(b: Breed) -> np.ndarray:
     "The balls of a head that looks at us: (n, 5)."
     skull = pair((.05,-.1,0), (.25,-.05,.05), .85, .82, 'head', 2)
     cheeks = pair((.45,.32,.1), (.5,.3,.05), .52, .5, 'cheek', 2)
@@ -243,10 +241,10 @@ def head_bones(b:Breed) -> np.ndarray:
 # %% ../../nbs/engine/drawings.ipynb #d0386180
 def turn(
     points,            # (n, 3)
-    yaw:float=0.,      # to the side, in radians
-    pitch:float=0.,    # then up or down
-    roll:float=0.,     # then tilted
-) -> np.ndarray:       # (n, 3), float64
+    yaw: float = 0.,     # to the side, in radians
+    pitch: float = 0.,   # then up or down
+    roll: float = 0.,    # then tilted
+) -> np.ndarray:         # (n, 3), float64
     "Points turned about the origin."
     (cy, cp, cr), (sy, sp, sr) = np.cos([yaw, pitch, roll]), np.sin([yaw, pitch, roll])
     to_the_side = np.array([[cy,0,sy], [0,1,0], [-sy,0,cy]])
@@ -256,12 +254,12 @@ def turn(
 
 # %% ../../nbs/engine/drawings.ipynb #c053903b
 def tail_bones(
-    b:Breed,
-    hip:np.ndarray,             # the point where it begins
-    pose:str,                   # 'stand', 'sit' or 'lie'
-    leg:float,                  # height of the chest above the floor
-    rng:np.random.Generator,
-) -> np.ndarray:                # (14, 5)
+    b: Breed,
+    hip: np.ndarray,   # the point where it begins
+    pose: str,         # 'stand', 'sit' or 'lie'
+    leg: float,        # height of the chest above the floor
+    rng: np.random.Generator,
+) -> np.ndarray:       # (14, 5)
     "A tail that swings out from the hip (a quadratic Bézier curve); its last four balls are the tip."
     side = rng.choice([-1, 1])*rng.uniform(.5, 1.3)
     lift = rng.uniform(-1.6, .2) if pose == 'stand' else leg-hip[1]-.35
@@ -275,7 +273,7 @@ def tail_bones(
     return np.hstack([curve, thick, part])
 
 # %% ../../nbs/engine/drawings.ipynb #ff69058c
-def body_bones(b:Breed, pose:str, rng:np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def body_bones(b: Breed, pose: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     "The balls of a body, (n, 5), and the point where its head sits."
     long, fat, wide = 1.4*b.back, .88*b.fat, .46*b.fat
     leg = {'stand': .9+1.05*b.leg, 'sit': .8+.9*b.leg, 'lie': .95*b.fat}[pose]   # from the chest to the floor
@@ -292,11 +290,11 @@ def body_bones(b:Breed, pose:str, rng:np.random.Generator) -> tuple[np.ndarray, 
     return np.vstack(bones), neck
 
 def leg_bones(
-    hip:np.ndarray,
-    chest:np.ndarray,
-    wide:float,            # how far the legs stand from the middle
-    leg:float,             # height of the chest above the floor
-    pose:str,
+    hip: np.ndarray,
+    chest: np.ndarray,
+    wide: float,   # how far the legs stand from the middle
+    leg: float,    # height of the chest above the floor
+    pose: str,
 ) -> list[np.ndarray]:
     "Hind legs (thigh and shin), front legs, and four paws."
     thigh, knee = (wide+.2, hip[1]+.25, hip[2]), (wide+.25, (hip[1]+.25+leg)/2, hip[2]+.25)
@@ -313,21 +311,21 @@ def leg_bones(
 @dataclass
 class Animal:
     "A breed in a pose, in pixels."
-    breed:Breed
-    balls:np.ndarray          # (n, 5)
-    put:Callable              # points of the head → points of the picture, both (n, 3)
-    scale:float               # pixels in one unit of the body
-    spine:np.ndarray          # direction of the back, for stripes
-    across:np.ndarray         # direction from eye to eye, for stripes
-    close:bool                # only the face is in the picture
+    breed: Breed
+    balls: np.ndarray    # (n, 5)
+    put: Callable        # points of the head → points of the picture, both (n, 3)
+    scale: float         # pixels in one unit of the body
+    spine: np.ndarray    # direction of the back, for stripes
+    across: np.ndarray   # direction from eye to eye, for stripes
+    close: bool          # only the face is in the picture
 
 def camera(
-    balls:np.ndarray,             # that should be in the picture
-    close:bool,                   # so close that it may be cut off?
-    w:int,
-    h:int,
-    rng:np.random.Generator,
-) -> tuple[float, np.ndarray]:    # pixels in one unit, and the shift (x, y, 0) in pixels
+    balls: np.ndarray,           # that should be in the picture
+    close: bool,                 # so close that it may be cut off?
+    w: int,
+    h: int,
+    rng: np.random.Generator,
+) -> tuple[float, np.ndarray]:   # pixels in one unit, and the shift (x, y, 0) in pixels
     "How large, and where, the balls come to fill the picture."
     low = (balls[:, :3]-balls[:, 3:4]).min(0)[:2]
     high = (balls[:, :3]+balls[:, 3:4]).max(0)[:2]
@@ -338,7 +336,7 @@ def camera(
     return scale, np.array([*middle, 0])
 
 # %% ../../nbs/engine/drawings.ipynb #33c417b8
-def pose_animal(b:Breed, w:int, h:int, rng:np.random.Generator) -> Animal:
+def pose_animal(b: Breed, w: int, h: int, rng: np.random.Generator) -> Animal:
     "A breed in a pose, seen by a camera, in a picture of `w` × `h` pixels."
     pose, close = rng.choice(['stand', 'sit', 'lie']), rng.random() < .5
     yaw = rng.choice([-1, 1])*rng.uniform(.2, 1.45)
@@ -361,17 +359,17 @@ def pose_animal(b:Breed, w:int, h:int, rng:np.random.Generator) -> Animal:
     return Animal(b, balls, put, scale, spine, across, close)
 
 # %% ../../nbs/engine/drawings.ipynb #3e4f6d11
-def noise(rng:np.random.Generator, w:int, h:int, grain:float) -> np.ndarray:
+def noise(rng: np.random.Generator, w: int, h: int, grain: float) -> np.ndarray:
     "Smooth noise from 0 to 255, (h, w), float32; its grains are `grain` pixels wide."
     small = rng.integers(0, 256, (int(h/grain)+3, int(w/grain)+3), dtype=np.uint8)
     return np.asarray(Image.fromarray(small).resize((w, h), Resampling.BICUBIC)).astype(np.float32)
 
 def strokes(
-    grains:np.ndarray,     # (h, w), float32: noise
-    dx:np.ndarray,         # (h, w): the direction at each pixel, of length 1
-    dy:np.ndarray,
-    reach:int,             # steps each way
-) -> np.ndarray:           # (h, w), float32: mean 0, spread 0.5
+    grains: np.ndarray,   # (h, w), float32: noise
+    dx: np.ndarray,       # (h, w): the direction at each pixel, of length 1
+    dy: np.ndarray,
+    reach: int,           # steps each way
+) -> np.ndarray:          # (h, w), float32: mean 0, spread 0.5
     "Noise smeared along a direction: hair."
     h, w = grains.shape
     at = np.arange(h*w, dtype=np.int32).reshape(h, w)   # each pixel's place in the flat array
@@ -385,7 +383,7 @@ def strokes(
 # %% ../../nbs/engine/drawings.ipynb #5a985175
 WITH_PATTERN = [PARTS.index(part) for part in ('body', 'leg', 'tail', 'tip', 'head', 'ear')]
 
-def stripes(a:Animal, part:np.ndarray, wobble:np.ndarray) -> np.ndarray:
+def stripes(a: Animal, part: np.ndarray, wobble: np.ndarray) -> np.ndarray:
     "Waves along the back, and from eye to eye on the head: (h, w)."
     h, w = part.shape
     x, y = np.arange(w, dtype=np.float32)/a.scale, np.arange(h, dtype=np.float32)[:, None]/a.scale
@@ -395,11 +393,11 @@ def stripes(a:Animal, part:np.ndarray, wobble:np.ndarray) -> np.ndarray:
     return np.sin(along*11 + wobble*7)*1.6
 
 def pattern(
-    a:Animal,
-    seen:np.ndarray,            # (h, w): which ball each pixel sees
-    ny:np.ndarray,              # (h, w): does the surface look down?
-    rng:np.random.Generator,
-) -> np.ndarray:                # (h, w), from 0 to 1
+    a: Animal,
+    seen: np.ndarray,   # (h, w): which ball each pixel sees
+    ny: np.ndarray,     # (h, w): does the surface look down?
+    rng: np.random.Generator,
+) -> np.ndarray:        # (h, w), from 0 to 1
     "How dark the pattern of the coat is at each pixel."
     h, w = seen.shape
     if a.breed.pattern == 'plain':
@@ -416,10 +414,10 @@ def pattern(
 
 # %% ../../nbs/engine/drawings.ipynb #fcd3d5e2
 def part_colours(
-    b:Breed,
-    coat:np.ndarray,               # its three colours, each (3,), float32
-    light:np.ndarray,
-    dark:np.ndarray,
+    b: Breed,
+    coat: np.ndarray,   # its three colours, each (3,), float32
+    light: np.ndarray,
+    dark: np.ndarray,
 ) -> dict[str, np.ndarray]:
     "The colour of each part; a part that is named twice wears the light colour."
     wears = dict.fromkeys(PARTS, coat)
@@ -429,7 +427,7 @@ def part_colours(
     wears['nose'] = np.float32(b.nose)  # pyright: ignore[reportArgumentType]
     return wears
 
-def paint(a:Animal, seen:np.ndarray, ny:np.ndarray, rng:np.random.Generator) -> np.ndarray:
+def paint(a: Animal, seen: np.ndarray, ny: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     "The colour of each pixel before light falls on it: (h, w, 3)."
     shift = rng.normal(0, 9) + rng.normal(0, 3, 3)
 
@@ -444,15 +442,15 @@ def paint(a:Animal, seen:np.ndarray, ny:np.ndarray, rng:np.random.Generator) -> 
 
 # %% ../../nbs/engine/drawings.ipynb #e629de21
 def shade(
-    colour:np.ndarray,      # (h, w, 3)
-    a:Animal,
-    near:np.ndarray,        # (h, w): depth of the surface
-    seen:np.ndarray,        # (h, w): which ball
-    nx:np.ndarray,          # (h, w): where the surface looks
-    ny:np.ndarray,
-    hair:np.ndarray,        # (h, w)
-    light:np.ndarray,       # direction to the lamp: x, y, z
-) -> np.ndarray:            # (h, w, 3), from 0 to 255
+    colour: np.ndarray,   # (h, w, 3)
+    a: Animal,
+    near: np.ndarray,     # (h, w): depth of the surface
+    seen: np.ndarray,     # (h, w): which ball
+    nx: np.ndarray,       # (h, w): where the surface looks
+    ny: np.ndarray,
+    hair: np.ndarray,     # (h, w)
+    light: np.ndarray,    # direction to the lamp: x, y, z
+) -> np.ndarray:          # (h, w, 3), from 0 to 255
     "The same colours, with light from one side, dark folds and hair."
     nz = np.sqrt(np.clip(1-nx*nx-ny*ny, .02, 1))
     lit = .62 + .5*(nx*light[0] + ny*light[1] + nz*light[2]) + .08*hair
@@ -464,12 +462,12 @@ def shade(
 
 # %% ../../nbs/engine/drawings.ipynb #c4ee270d
 def coat(
-    a:Animal,
-    near:np.ndarray,               # (h, w): depth of the surface
-    seen:np.ndarray,               # (h, w): which ball
-    light:np.ndarray,              # direction to the lamp
-    rng:np.random.Generator,
-) -> Image.Image:                  # RGBA
+    a: Animal,
+    near: np.ndarray,    # (h, w): depth of the surface
+    seen: np.ndarray,    # (h, w): which ball
+    light: np.ndarray,   # direction to the lamp
+    rng: np.random.Generator,
+) -> Image.Image:        # RGBA
     "The animal without its face, on a clear background."
     nx, ny = normals(a.balls, seen, max(1.2, a.scale*.1))
     length = np.hypot(nx, ny+.5)+1e-3
@@ -483,11 +481,11 @@ def coat(
     return Image.fromarray(ruffled(rgba, dx, dy, hair*a.breed.fur*a.scale*.022 + .4))
 
 def ruffled(
-    rgba:np.ndarray,      # (h, w, 4), uint8
-    dx:np.ndarray,        # (h, w): where the hair points
-    dy:np.ndarray,
-    reach:np.ndarray,     # (h, w): how far it reaches, in pixels
-) -> np.ndarray:          # (h, w, 4), uint8
+    rgba: np.ndarray,    # (h, w, 4), uint8
+    dx: np.ndarray,      # (h, w): where the hair points
+    dy: np.ndarray,
+    reach: np.ndarray,   # (h, w): how far it reaches, in pixels
+) -> np.ndarray:         # (h, w, 4), uint8
     "The picture with a hairy outline: each pixel comes from a place a little way back along the hair."
     h, w = reach.shape
     x = np.clip(np.arange(w) - np.rint(dx*reach), 0, w-1).astype(np.int32)
@@ -496,14 +494,14 @@ def ruffled(
     return pixels.take(y*w + x).view(np.uint8).reshape(h, w, 4)
 
 # %% ../../nbs/engine/drawings.ipynb #06ac9a73
-RGBA = Sequence[int]|np.ndarray   # a colour; its fourth number, if there is one, says how opaque
+RGBA = Sequence[int] | np.ndarray   # a colour; its fourth number, if there is one, says how opaque
 
 class Face:
     "A sheet of glass over the picture, twice as large, to draw a face on."
     def __init__(
         self,
-        animal:Animal,
-        near:np.ndarray,   # (h, w): depth of the animal's surface
+        animal: Animal,
+        near: np.ndarray,   # (h, w): depth of the animal's surface
     ):
         self.animal, self.near = animal, near
         self.scale = animal.scale*animal.breed.head
@@ -514,8 +512,8 @@ class Face:
     def loop(
         self,
         points,            # (n, 3): on the head
-        colour:RGBA,
-        line:float=0,      # width of the line; 0: fill
+        colour: RGBA,
+        line: float = 0,      # width of the line; 0: fill
     ) -> None:
         "Fill an outline, or follow it with a line, where the animal does not hide it."
         placed = self.animal.put(points)
@@ -530,17 +528,17 @@ class Face:
         else:
             self.pen.polygon(flat, tuple(colour))
 
-def disc(x:float, y:float, z:float, rx:float, ry:float) -> np.ndarray:
+def disc(x: float, y: float, z: float, rx: float, ry: float) -> np.ndarray:
     "The outline of an ellipse around (x, y, z): (20, 3)."
     t = np.linspace(0, 2*np.pi, 20)
     return np.c_[x+rx*np.cos(t), y+ry*np.sin(t), np.full(20, z)]
 
 # %% ../../nbs/engine/drawings.ipynb #c6a60ff3
 def lids(
-    b:Breed,
-    side:int,                  # -1: left, 1: right
-    opening:float,             # 1: as wide as usual
-) -> list[np.ndarray]:         # each (13, 3)
+    b: Breed,
+    side: int,           # -1: left, 1: right
+    opening: float,      # 1: as wide as usual
+) -> list[np.ndarray]:   # each (13, 3)
     "The upper lid of an eye, then the lower lid."
     wide, high, tilt, power = (.2, .175, .04, .6) if b.label == 'cat' else (.15, .14, .02, .5)
     x, y, z = (.4, .02, .84) if b.label == 'cat' else (.37, -.12, .8)
@@ -550,10 +548,10 @@ def lids(
     return [np.c_[side*(x+lid[:, 0]), y+lid[:, 1], z-.25*np.clip(lid[:, 0], 0, 1)] for lid in (upper, lower)]
 
 def draw_open_eye(
-    face:Face,
-    shape:np.ndarray,             # (n, 3): the outline
-    iris:np.ndarray,              # its colour
-    pupil:tuple[float, float],    # half its width, half its height
+    face: Face,
+    shape: np.ndarray,            # (n, 3): the outline
+    iris: np.ndarray,             # its colour
+    pupil: tuple[float, float],   # half its width, half its height
 ) -> None:
     "A dark rim, a coloured iris that is brighter in the middle, a pupil and a spark of light."
     middle = shape.mean(0)
@@ -568,7 +566,7 @@ def draw_open_eye(
     face.loop(disc(x, y, z, *pupil), (12, 10, 10))
     face.loop(disc(x+.05, y-.07, z, .035, .035), (255, 255, 255, 240))
 
-def draw_eyes(face:Face, b:Breed, rng:np.random.Generator) -> None:
+def draw_eyes(face: Face, b: Breed, rng: np.random.Generator) -> None:
     "Two eyes, or, now and then, closed lids."
     iris = np.clip(np.array(b.eye)+rng.normal(0, 6, 3), 0, 200).astype(int)
     slit, opening, asleep = rng.uniform(.03, .12), rng.uniform(.75, 1.1), rng.random() < .08
@@ -581,7 +579,7 @@ def draw_eyes(face:Face, b:Breed, rng:np.random.Generator) -> None:
             draw_open_eye(face, np.vstack([upper, lower[::-1]]), iris, pupil)
 
 # %% ../../nbs/engine/drawings.ipynb #9e11a071
-def draw_mouth(face:Face, b:Breed, rng:np.random.Generator) -> None:
+def draw_mouth(face: Face, b: Breed, rng: np.random.Generator) -> None:
     "A line down from the nose and two arcs; dogs sometimes show a tongue."
     tip, low = .55+b.muzzle, .3 if b.label == 'cat' else .42
     z, lip, t = tip+b.snout*.62, (60, 34, 32, 200), np.linspace(0, 1, 8)
@@ -592,7 +590,7 @@ def draw_mouth(face:Face, b:Breed, rng:np.random.Generator) -> None:
     for side in (-1, 1):
         face.loop(np.c_[side*t*.34, low+.18+.1*np.sin(t*3), z-.1-.25*t], lip, .035)
 
-def draw_nose(face:Face, b:Breed, rng:np.random.Generator) -> None:
+def draw_nose(face: Face, b: Breed, rng: np.random.Generator) -> None:
     "A small triangle, or a big oval that shines."
     z, s = .55+b.muzzle+b.snout*.62, .13 if b.label == 'cat' else .2
     if b.label == 'cat':
@@ -603,7 +601,7 @@ def draw_nose(face:Face, b:Breed, rng:np.random.Generator) -> None:
     for side in (-1, 1):
         face.loop(disc(side*s*.5, .25, z+.1, s*.22, s*.17), (10, 8, 8, 200))
 
-def draw_whiskers(face:Face, b:Breed, rng:np.random.Generator) -> None:
+def draw_whiskers(face: Face, b: Breed, rng: np.random.Generator) -> None:
     "Five long thin arcs on each side of a cat's muzzle."
     if b.label == 'dog':
         return
@@ -615,24 +613,24 @@ def draw_whiskers(face:Face, b:Breed, rng:np.random.Generator) -> None:
             face.loop(np.c_[side*(.25+long*t), down, .8-.2*t], (250, 248, 244, strength), .012)
 
 # %% ../../nbs/engine/drawings.ipynb #b4101139
-def ramp(w:int, h:int, top, bottom) -> Image.Image:
+def ramp(w: int, h: int, top, bottom) -> Image.Image:
     "A smooth change from one colour down to another."
     t = np.linspace(0, 1, h)[:, None]
     column = (np.array(top)*(1-t) + np.array(bottom)*t).clip(0, 255).astype(np.uint8)
     return Image.fromarray(np.repeat(column[:, None], w, 1))
 
-def tone(rng:np.random.Generator, low:float=90, high:float=220, colour:float=12) -> np.ndarray:
+def tone(rng: np.random.Generator, low: float = 90, high: float = 220, colour: float = 12) -> np.ndarray:
     "A colour that is nearly grey, as walls and floors are: (3,)."
     return rng.uniform(low, high) + rng.normal(0, colour, 3)
 
 def ground(
-    image:Image.Image,          # changed in place
-    rng:np.random.Generator,
-    line:int,                   # where the ground begins, in pixels from the top
+    image: Image.Image,   # changed in place
+    rng: np.random.Generator,
+    line: int,            # where the ground begins, in pixels from the top
     top,                        # its colour there
     bottom,                     # and at the lower edge
-    grain:float,                # width of the grains, in pixels
-    rough:float,                # how much they stand out
+    grain: float,   # width of the grains, in pixels
+    rough: float,   # how much they stand out
 ) -> Image.Image:
     "Grass, sand or carpet below `line`."
     w, h = image.size
@@ -645,16 +643,16 @@ def ground(
 # %% ../../nbs/engine/drawings.ipynb #3ed34dd4
 class Box:
     "Draws rounded boxes; all its measures are parts of the picture's width and height."
-    def __init__(self, image:Image.Image):
+    def __init__(self, image: Image.Image):
         self.size = image.size
         self.pen = ImageDraw.Draw(image)
 
-    def __call__(self, x:float, y:float, wide:float, high:float, colour, round:float=0) -> None:
+    def __call__(self, x: float, y: float, wide: float, high: float, colour, round: float = 0) -> None:
         w, h = self.size
         fill = tuple(int(c) for c in np.clip(colour, 0, 255))
         self.pen.rounded_rectangle((x*w, y*h, (x+wide)*w, (y+high)*h), round*h, fill)
 
-def window_or_picture(box:Box, rng:np.random.Generator) -> None:
+def window_or_picture(box: Box, rng: np.random.Generator) -> None:
     "What hangs on the wall."
     x = rng.uniform(-.1, .7)
     if rng.random() < .5:
@@ -666,14 +664,14 @@ def window_or_picture(box:Box, rng:np.random.Generator) -> None:
         box(x, .08, .25, .25, tone(rng, 60, 220))
         box(x+.02, .1, .21, .21, tone(rng, 60, 230, 25))
 
-def sofa(box:Box, floor:float, rng:np.random.Generator) -> None:
+def sofa(box: Box, floor: float, rng: np.random.Generator) -> None:
     "A back and three cushions, standing at the height `floor`."
     cloth = tone(rng, 60, 200, 25)
     box(-.1, floor-.28, 1.2, .34, cloth*.85, .06)
     for k in range(3):
         box(-.1+.4*k, floor-.06, .4, .2, cloth*rng.uniform(.95, 1.1), .05)
 
-def indoors(w:int, h:int, line:int, rng:np.random.Generator) -> Image.Image:
+def indoors(w: int, h: int, line: int, rng: np.random.Generator) -> Image.Image:
     "A wall with a window or a picture, a floor, perhaps a sofa."
     image = ramp(w, h, tone(rng), tone(rng))
     box = Box(image)
@@ -689,7 +687,7 @@ SKY, HORIZON, SEA = (126, 172, 220), (226, 230, 230), (70, 130, 160)
 BUSH, FAR_GRASS, NEAR_GRASS = (70, 105, 52), (116, 148, 66), (84, 124, 46)
 FAR_SAND, NEAR_SAND = (214, 194, 152), (196, 174, 134)
 
-def bushes(image:Image.Image, line:int, rng:np.random.Generator) -> None:
+def bushes(image: Image.Image, line: int, rng: np.random.Generator) -> None:
     "Forty round bushes at the end of the meadow."
     w, h = image.size
     pen = ImageDraw.Draw(image)
@@ -698,7 +696,7 @@ def bushes(image:Image.Image, line:int, rng:np.random.Generator) -> None:
         leaves = np.array(BUSH)*rng.uniform(.5, 1.4)
         pen.ellipse((x-r, y-r, x+r, y+r), tuple(int(c) for c in leaves))
 
-def outdoors(w:int, h:int, line:int, rng:np.random.Generator) -> Image.Image:
+def outdoors(w: int, h: int, line: int, rng: np.random.Generator) -> Image.Image:
     "Sky, then bushes and grass, or the sea and sand."
     at_the_sea, dim = rng.random() < .3, rng.uniform(.75, 1.1)
     sky, horizon = np.array(SKY)+rng.normal(0, 7, 3), np.array(HORIZON)+rng.normal(0, 6, 3)
@@ -711,20 +709,20 @@ def outdoors(w:int, h:int, line:int, rng:np.random.Generator) -> Image.Image:
         far, near, rough = np.array(FAR_GRASS)*dim, np.array(NEAR_GRASS)*dim, .45
     return ground(image, rng, line, far, near, rng.uniform(1, 2), rough)
 
-def studio(w:int, h:int, line:int, rng:np.random.Generator) -> Image.Image:
+def studio(w: int, h: int, line: int, rng: np.random.Generator) -> Image.Image:
     "One sheet of coloured paper."
     paper = tone(rng, 60, 240, 15)
     return ramp(w, h, paper, paper*rng.uniform(.75, 1.1))
 
-# %% ../../nbs/engine/drawings.ipynb #64254969
+# %% ../../nbs/engine/drawings.ipynb #cb804574
 PLACES = dict(indoors=indoors, outdoors=outdoors, studio=studio)
 ONE_OF_SIX = [indoors, indoors, indoors, outdoors, outdoors, studio]   # most photos of pets are taken at home
 
 def background(
-    w:int,
-    h:int,
-    rng:np.random.Generator,
-    place:str|None=None,        # a name from PLACES; None: any
+    w: int,
+    h: int,
+    rng: np.random.Generator,
+    place: str | None = None,   # a name from PLACES; None: any
 ) -> Image.Image:
     "A place, a little out of focus, as behind a pet on a photo."
     often = ONE_OF_SIX[rng.integers(6)]
@@ -734,10 +732,10 @@ def background(
 
 # %% ../../nbs/engine/drawings.ipynb #dc59bb88
 def shadow(
-    image:Image.Image,        # changed in place
-    outline:Image.Image,      # of the animal: white where it is
-    floor:float,              # where it stands, in pixels from the top
-    light:np.ndarray,         # direction to the lamp
+    image: Image.Image,     # changed in place
+    outline: Image.Image,   # of the animal: white where it is
+    floor: float,           # where it stands, in pixels from the top
+    light: np.ndarray,      # direction to the lamp
 ) -> None:
     "Lay the outline of the animal flat on the floor, away from the light."
     lean = light[0]*4.8
@@ -745,7 +743,7 @@ def shadow(
     flat = outline.transform(image.size, Image.Transform.AFFINE, flat_on_floor)
     image.paste((28, 24, 24), (0, 0), soften(flat, image.height*.02).point(lambda v: v*.5))
 
-def finish(image:Image.Image, rng:np.random.Generator) -> Image.Image:
+def finish(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     "What a camera adds: warm or cold light, dark corners, noise."
     w, h = image.size
     from_the_middle = np.linspace(-1, 1, w)**2 + np.linspace(-1, 1, h)[:, None]**2
@@ -759,13 +757,13 @@ def finish(image:Image.Image, rng:np.random.Generator) -> Image.Image:
 FACE = draw_eyes, draw_mouth, draw_nose, draw_whiskers
 
 def draw(
-    label:str,               # 'cat' or 'dog'
-    number:int,              # which one: 0, 1, 2, …
-    seed:int=42,             # another seed, other animals
-    size:int=320,            # the longest side, in pixels
-    breed:str|None=None,     # the name of a breed; None: any
-    place:str|None=None,     # 'indoors', 'outdoors' or 'studio'; None: any
-) -> Image.Image:            # RGB
+    label: str,                 # 'cat' or 'dog'
+    number: int,                # which one: 0, 1, 2, …
+    seed: int = 42,             # another seed, other animals
+    size: int = 320,            # the longest side, in pixels
+    breed: str | None = None,   # the name of a breed; None: any
+    place: str | None = None,   # 'indoors', 'outdoors' or 'studio'; None: any
+) -> Image.Image:               # RGB
     "A drawing of a cat or a dog: the same one every time. Raises `ValueError` for what cannot be drawn."
     choice = _breeds(label, breed)
     if place not in (None, *PLACES):
