@@ -285,7 +285,7 @@ def openverse_pages(
 # %% ../../nbs/engine/search_engines.ipynb #5370ca56
 def without_tags(text: object) -> str:
     "The plain text of a piece of a web page, on one line."
-    return one_line(html.unescape(re.sub('<[^>]*>', '', one_line(text))))
+    return one_line(html.unescape(re.sub('<[^<>]*>', '', one_line(text))))
 
 def from_commons(page: dict) -> Found:
     "A photo from a page of Commons' answer."
