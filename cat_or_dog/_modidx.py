@@ -161,6 +161,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                        'cat_or_dog/engine/drawing_server.py'),
                                                   'cat_or_dog.engine.drawing_server.Handler.log_message': ( 'engine/drawing_server.html#handler.log_message',
                                                                                                             'cat_or_dog/engine/drawing_server.py'),
+                                                  'cat_or_dog.engine.drawing_server._started': ( 'engine/drawing_server.html#_started',
+                                                                                                 'cat_or_dog/engine/drawing_server.py'),
                                                   'cat_or_dog.engine.drawing_server.answer': ( 'engine/drawing_server.html#answer',
                                                                                                'cat_or_dog/engine/drawing_server.py'),
                                                   'cat_or_dog.engine.drawing_server.drawing_jpeg': ( 'engine/drawing_server.html#drawing_jpeg',

@@ -31,6 +31,7 @@ class Handler(BaseHTTPRequestHandler):
         answers = server.answers[engine]
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         if answer == 'never': return server.closing.wait()
+        if answer == 'hang up': return self.connection.close()
         status, headers, body = answer
         self.send_response(status)
         for name, value in headers.items(): self.send_header(name, value)

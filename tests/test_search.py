@@ -1,15 +1,19 @@
-"""Searching: engines played by a local server, and what happens when there is no answer. The code under test is the real one, ddgs included."""
-import json, time
-from dataclasses import replace
+"""Searching: engines played by a local server, and what happens when there is no answer. The real code, ddgs included."""
+import json
+import time
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
 
 import pytest
 from ddgs.engines.bing_images import BingImages
 from ddgs.engines.duckduckgo_images import DuckduckgoImages
 from ddgs.exceptions import DDGSException
 
-from cat_or_dog import search
-from cat_or_dog.drawings import drawing_urls, served_now
-from cat_or_dog.search import Found, SearchError, find_photos, is_open, read_list, save_list, search_images
+from cat_or_dog.engine import photo_list, search_engines
+from cat_or_dog.engine.drawing_server import drawing_urls
+from cat_or_dog.engine.files import CONTACT, USER_AGENT
+from cat_or_dog.engine.search_engines import ENGINES, Answer, find_live
+from cat_or_dog.search import Found, SearchError, find_photos, search_images
 from engines import (Engines, broken, bing_page, busy, commons_page, duckduckgo_page, empty_body, nothing, ok, openverse_page,
                      page_of, refused, web_page)
 
@@ -28,7 +32,7 @@ def web(monkeypatch):
     server = Engines()
     server.answers = {name: [answer] for name, answer in nothing.items()}
     monkeypatch.delenv('CAT_OR_DOG_OFFLINE')
-    monkeypatch.setattr(search, 'SITES', {name: server.url(name) for name in APIS})
+    monkeypatch.setattr(search_engines, 'SITES', {name: server.url(name) for name in APIS})
     monkeypatch.setattr(BingImages, 'search_url', server.url('bing'))
     monkeypatch.setattr(DuckduckgoImages, 'search_url', server.url('duckduckgo'))
     monkeypatch.setattr(DuckduckgoImages, '_get_vqd', lambda self, query: '4-1')   # a number from DuckDuckGo's own first page
@@ -59,7 +63,7 @@ def test_openverse(web):
     assert (second.author, second.source_page) == ('Author 1', 'https://photos.example/about/1')
     assert {(p.engine, p.query) for p in found} == {('openverse', 'cat photo')} and first.time.endswith('Z') and len(first.time) == 20
     assert [(a['q'], a['page'], a['page_size']) for a in web.asked['openverse']] == [('cat photo', '1', '20'), ('cat photo', '2', '20')]
-    assert set(web.agents) == {search.USER_AGENT} and search.USER_AGENT.startswith('cat_or_dog/')
+    assert set(web.agents) == {USER_AGENT} and USER_AGENT.startswith('cat_or_dog/') and CONTACT in USER_AGENT
 
 
 def test_the_last_page_is_the_end(web):
@@ -129,13 +133,6 @@ def test_auto_with_open_licences_asks_only_engines_that_know_them(web):
 def test_wrong_licences_are_refused():
     with pytest.raises(ValueError, match="use 'open'"): find_photos('cat', license='free')
     with pytest.raises(ValueError, match="source='openverse'"): find_photos('cat', source='ddgs', license='open')
-
-
-def test_open_licences_of_a_list(tmp_path):
-    save_list([Found(u, 'cat', license=l) for u, l in zip(urls(1, 2, 3), ['CC BY 4.0', 'CC BY-NC 4.0', ''])], tmp_path/'l')
-    assert search_images('cat', source=tmp_path/'l', license='open') == urls(1)
-    save_list([('cat', 'https://a.example/1.jpg')], tmp_path/'l')
-    with pytest.raises(SearchError, match='open licence'): search_images('cat', source=tmp_path/'l', license='open')
 
 
 # When an engine does not answer
@@ -226,7 +223,7 @@ def test_a_search_that_hangs_is_given_up(web, engine):
 
 @pytest.mark.parametrize('engine', APIS)
 def test_no_connection(web, engine, monkeypatch):
-    monkeypatch.setitem(search.SITES, engine, 'http://127.0.0.1:1/')
+    monkeypatch.setitem(search_engines.SITES, engine, 'http://127.0.0.1:1/')
     with pytest.raises(SearchError, match='is there a network'): search_images('cat photo', source=engine)
 
 
@@ -257,7 +254,7 @@ def test_auto_says_in_one_sentence_what_it_does_instead(web, waits, capsys):
 
 
 def test_auto_without_a_network(web, monkeypatch, capsys):
-    for name in APIS: monkeypatch.setitem(search.SITES, name, 'http://127.0.0.1:1/')
+    for name in APIS: monkeypatch.setitem(search_engines.SITES, name, 'http://127.0.0.1:1/')
     for engine in BingImages, DuckduckgoImages: monkeypatch.setattr(engine, 'search_url', 'http://127.0.0.1:1/')
     assert search_images('cat photo', n=5) == drawing_urls('cat', 5)
     assert capsys.readouterr().out == "no connection (is there a network?): going on with 5 drawings for 'cat photo'.\n"
@@ -286,7 +283,9 @@ def test_a_second_run_asks_nobody(web, waits, capsys, source, engine):
     assert len(web.asked[engine]) == 3   # another question
 
 
-def test_a_damaged_or_unwritable_cache_costs_a_search_not_an_error(web, cache, capsys):
+def test_a_damaged_or_unwritable_cache_costs_a_search_not_an_error(web, cache, monkeypatch):
+    said = []
+    monkeypatch.setattr(photo_list, 'say_no_cache', said.append)
     web.answers['openverse'] = [openverse_page(range(6))]
     for damage in b'', b'{"url": ', b'\xff\xd8':
         find_photos('cat', source='openverse')
@@ -296,52 +295,96 @@ def test_a_damaged_or_unwritable_cache_costs_a_search_not_an_error(web, cache, c
     for file in (cache/'searches').iterdir(): file.unlink()
     (cache/'searches').rmdir()
     (cache/'searches').write_text('a file in the way')
-    assert len(find_photos('cat', source='openverse')) == 6 and 'could not be kept' in capsys.readouterr().out
+    assert len(find_photos('cat', source='openverse')) == 6 and len(said) == 1 and isinstance(said[0], OSError)
 
 
-# Lists
+# How much is all
 
-def test_lists_in_every_form(tmp_path):
-    pairs = [('cat', 'https://a.example/猫.jpg'), ('golden retriever', 'http://b.example/2.jpg')]
-    save_list(pairs, tmp_path/'l.jsonl')
-    (tmp_path/'l.json').write_text(json.dumps(dict(results=[dict(label=l, url=u) for l, u in pairs])))
-    (tmp_path/'l.tsv').write_text(''.join(f'{l}\t{u}\r\n' for l, u in pairs))
-    for file in tmp_path.iterdir(): assert read_list(file) == [Found(u, l) for l, u in pairs]
-    assert search_images('golden retriever photo', source=tmp_path/'l.tsv') == ['http://b.example/2.jpg']
+GUEST = [openverse_page(range(20*i, 20*i + 20), page_count=12) for i in range(12)]   # all that a guest gets, and it says 240
+LIMIT = 'openverse gives no more than 240 photos to those without an account: for the rest, choose another source.'
 
 
-def test_a_list_keeps_all_that_is_known(tmp_path):
-    photo = Found('https://a.example/1.jpg', 'cat', 'A\u2028title\x85in "results"\n<b>', 'Ada', 'CC BY 4.0', 'https://a.example', 'openverse', 'cat photo', '2026-11-24T09:30:00Z')
-    for photos in [photo], [photo, photo]:
-        save_list(photos, tmp_path/'l.jsonl')
-        assert read_list(tmp_path/'l.jsonl') == [replace(photo, title='A title in "results" <b>')]*len(photos)   # on one line
-    (tmp_path/'l.jsonl').write_text('{"url": "https://a.example/1.jpg", "title": null, "author": 7, "more": []}')
-    assert read_list(tmp_path/'l.jsonl') == [Found('https://a.example/1.jpg', author='7')]
+def test_openverse_stops_at_240_and_that_is_never_called_all(web, capsys):
+    web.answers['openverse'] = list(GUEST)
+    for _ in range(2):   # the second time the answer comes from the cache, and so does the sentence
+        assert len(search_images('cat photo', n=500, source='openverse')) == 240
+        assert capsys.readouterr().out == f'openverse gave 240 of 500 photos. Then: {LIMIT}\n'
+        assert len(web.asked['openverse']) == 12
 
 
-@pytest.mark.parametrize('text', ['', '# nothing', 'cat', '{"label": "cat"}', '{broken', '[1, 2]', '{"url": 7}', '{"results": 5}', 'javascript:alert(1)'])
-def test_broken_lists_are_refused_with_their_name(tmp_path, text):
-    (tmp_path/'list.txt').write_text(text)
-    with pytest.raises(ValueError, match='list.txt'): read_list(tmp_path/'list.txt')
+def test_auto_says_it_too(web, waits, capsys):
+    web.answers['openverse'] = list(GUEST)
+    assert len(search_images('cat photo', n=500)) == 240
+    assert capsys.readouterr().out == ("ddgs found no photos for 'cat photo': going on with 240 photos from openverse.\n"
+                                       f'openverse gave 240 of 500 photos. Then: {LIMIT}\n')
 
 
-@pytest.mark.parametrize('label', ['..', '../up', '/etc', 'a/b', 'a\\b', '.hidden', 'C:', 'a\0b'])
-def test_a_label_cannot_leave_the_folder(tmp_path, label):
-    (tmp_path/'list.jsonl').write_text(json.dumps(dict(label=label, url='https://a.example/1.jpg')))
-    with pytest.raises(ValueError, match='cannot be the name of a folder'): read_list(tmp_path/'list.jsonl')
+@pytest.mark.parametrize('n, last_page, found, complete', [
+    (240, range(220, 240), 240, True), (220, range(220, 240), 220, True), (241, range(220, 240), 240, False),
+    (500, range(220, 231), 231, True)], ids=['as many as wanted', 'fewer wanted', 'one more', 'there are 231'])
+def test_what_is_complete(web, n, last_page, found, complete):
+    last = json.loads(openverse_page(last_page, page_count=12)[2]) | dict(result_count=220 + len(last_page))
+    web.answers['openverse'] = [*GUEST[:11], ok(last)]
+    answer = find_live('openverse', 'cat photo', n)
+    assert (len(answer.photos), answer.complete, bool(answer.note)) == (found, complete, not complete)
 
 
-def test_binary_and_missing_lists(tmp_path):
-    (tmp_path/'photo.jpg').write_bytes(b'\xff\xd8\xff\xe0')
-    with pytest.raises(ValueError, match='not a text file'): read_list(tmp_path/'photo.jpg')
-    with pytest.raises(FileNotFoundError, match='Make one with'): read_list(tmp_path/'none')
-    with pytest.raises(IsADirectoryError, match='folder'): read_list(tmp_path)
+def test_a_page_without_an_open_licence_is_not_the_end(web):
+    web.answers['commons'] = [commons_page([2, 4], more={'gsroffset': 2}), commons_page([5])]   # even numbers: GFDL
+    assert [p.title for p in find_photos('cat', source='commons', license='open')] == ['Cat 5.jpg']
 
 
-def test_a_drawing_is_found_again_in_another_program():
-    assert served_now('http://127.0.0.1:9/drawings/42/dog/3.jpg') == drawing_urls('dog', 4)[3]
-    assert served_now('http://127.0.0.1:9/other/3.jpg') == 'http://127.0.0.1:9/other/3.jpg'
+def test_an_engine_that_repeats_its_last_page_has_no_more(web):
+    web.answers['commons'] = [commons_page([1, 2], more={'gsroffset': 2})]
+    assert len(find_photos('cat', source='commons')) == 2 and len(web.asked['commons']) == 2
 
 
-def test_drawings_are_ours_and_open():
-    assert all(is_open(p.license) and p.author for p in find_photos('dog', n=3, source='drawings'))
+def test_a_connection_that_breaks_on_a_later_page_is_not_the_end(web, waits, capsys):
+    web.answers |= dict(duckduckgo=[duckduckgo_page(range(100)), 'hang up'], bing=['hang up'])
+    assert len(search_images('cat photo', source='ddgs', seconds=20)) == 100
+    assert capsys.readouterr().out.startswith('ddgs gave 100 of 200 photos. Then: ')
+
+
+def test_a_slow_engine_ends_with_the_time_that_was_given(monkeypatch, waits):
+    def slow(query, license, end):
+        for i in range(100):
+            time.sleep(4)
+            yield [Found(f'https://a.example/{i}.jpg')]
+    monkeypatch.setitem(ENGINES, 'slow', slow)
+    answer = find_live('slow', 'cat', n=200, seconds=10)
+    assert len(answer.photos) == 3 and answer.again
+    assert answer.note == 'slow gave 3 of 200 photos. Then: 10 s were not enough: give it more seconds.'
+
+
+def test_a_pause_until_a_time_of_day(web, waits):
+    soon = datetime.now(timezone.utc) + timedelta(seconds=7)
+    web.answers['commons'] = [(429, {'Retry-After': format_datetime(soon, usegmt=True)}, b''), commons_page([1])]
+    assert len(find_photos('cat', source='commons')) == 1 and len(waits) == 1 and 4 < waits[0] <= 7
+
+
+def test_the_kept_answer_is_better_than_drawings(web, waits, capsys):
+    web.answers['openverse'] = [openverse_page(range(6)), refused]
+    found = find_photos('cat photo')
+    capsys.readouterr()
+    assert find_photos('cat photo', fresh=True) == found
+    said = capsys.readouterr().out
+    assert 'openverse refuses to answer (403); ' in said
+    assert said.endswith(f'going on with 6 photos from openverse, found {found[0].time}.\n') and said.count('\n') == 1
+
+
+def test_a_label_that_is_not_in_the_words(web):
+    web.answers['openverse'] = [openverse_page(range(3))]
+    found = find_photos('jaguar animal', source='openverse', label='jaguar')
+    assert {(p.label, p.query) for p in found} == {('jaguar', 'jaguar animal')}
+    assert {p.label for p in find_photos('jaguar animal', source='openverse')} == {''}   # kept without it
+    assert {p.label for p in find_photos('kitten', n=3, source='drawings', label='cat')} == {'cat'}
+    assert {p.label for p in find_photos('kitten', n=3, label='cat')} == {'cat'}
+
+
+def test_an_answer_that_may_grow_is_not_kept(cache):
+    question = photo_list.Question('openverse', 'cat', 9)
+    photo = Found('https://a.example/1.jpg')
+    photo_list.keep(question, Answer([photo], complete=False, note='It wants a pause.', again=True))
+    assert photo_list.kept(question) is None and not cache.exists()
+    photo_list.keep(question, Answer([photo], complete=False, note='That is all\nthat it gives.'))
+    assert photo_list.kept(question) == Answer([photo], complete=False, note='That is all that it gives.')

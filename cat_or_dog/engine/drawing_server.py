@@ -71,9 +71,15 @@ class DrawingServer(ThreadingHTTPServer):
     "Lets a whole download knock at once."
     request_queue_size = 64   # 5, the standard, keeps the others waiting for a second
 
-@lru_cache   # one server a program
+_one_at_a_time = threading.Lock()   # else two threads that ask first, together, start two servers
+
 def serve_drawings() -> str:
     "Start the drawing server on a free port of 127.0.0.1, if it does not run yet; its address."
+    with _one_at_a_time:
+        return _started()
+
+@lru_cache   # one server a program
+def _started() -> str:
     server = DrawingServer(('127.0.0.1', 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return f'http://127.0.0.1:{server.server_port}/drawings/'
