@@ -356,6 +356,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                         'cat_or_dog.engine.head.Turned.curvature': ( 'engine/head.html#turned.curvature',
                                                                                      'cat_or_dog/engine/head.py'),
                                         'cat_or_dog.engine.head._direction': ('engine/head.html#_direction', 'cat_or_dog/engine/head.py'),
+                                        'cat_or_dog.engine.head._fit': ('engine/head.html#_fit', 'cat_or_dog/engine/head.py'),
                                         'cat_or_dog.engine.head._step': ('engine/head.html#_step', 'cat_or_dog/engine/head.py'),
                                         'cat_or_dog.engine.head.belonging': ('engine/head.html#belonging', 'cat_or_dog/engine/head.py'),
                                         'cat_or_dog.engine.head.choose': ('engine/head.html#choose', 'cat_or_dog/engine/head.py'),
