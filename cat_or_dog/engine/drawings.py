@@ -47,7 +47,7 @@ def contact_sheet(
 
 # %% ../../nbs/engine/drawings.ipynb #0972c72f
 LABELS = 'cat', 'dog'
-PARTS = 'body chest leg paw tail tip head cheek muzzle ear inner nose'.split()
+PARTS: list[str] = 'body chest leg paw tail tip head cheek muzzle ear inner nose'.split()
 Colour = tuple[int, int, int]
 
 @dataclass(frozen=True)

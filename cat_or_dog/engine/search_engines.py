@@ -337,7 +337,7 @@ def drawn_photos(
     "Drawings for a query that names a cat or a dog. Raises `SearchError` for any other."
     named = _animals(query) or _animals(label)
     if len(named) != 1:
-        raise SearchError(f'There are no drawings of {query!r}, only of cats and dogs: '
+        raise SearchError(f'There are no drawings of {query!r}, only of cats or of dogs: '
                           'search online, or give source= the file of a saved list.')
     animal, = named
     return [Found(url, title=f'Drawing {i} of a {animal}', author='cat_or_dog', license='Apache-2.0',
