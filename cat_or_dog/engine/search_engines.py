@@ -373,7 +373,8 @@ def check_search(query: str, n: int, source: object, license: str) -> None:
     if license not in ('', 'open'):
         raise ValueError(f"There is no license={license!r}: use 'open', or '' for any.")
     if source == 'ddgs' and license:
-        raise ValueError("ddgs does not know licences: with license='open' use source='openverse' or 'commons'.")
+        raise ValueError('ddgs does not know licences: '
+                         "with license='open' use source='openverse' or 'commons'.")
 
 # %% ../../nbs/engine/search_engines.ipynb #ae084dee
 @dataclass(frozen=True)
