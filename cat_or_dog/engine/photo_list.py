@@ -85,7 +85,7 @@ def from_words(line: str) -> Found:
 
 # %% ../../nbs/engine/photo_list.ipynb #5214244a
 def read_list(
-    file: str | os.PathLike,   # JSON lines, a URL a line, or what `cat-or-dog search` prints (also with --json)
+    file: str | os.PathLike,   # JSON lines, a URL a line, or what `cat-or-dog search` prints, also as JSON
 ) -> list[Found]:              # what a line does not say is ''
     "Read a list of photos. Raises `OSError`, or `ValueError` with the file and line that cannot be read."
     photos = []
