@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['OTHER', 'LONGEST_WAIT', 'OPEN', 'RATE_LIMIT', 'SITES', 'MAX_ANSWER', 'TOO_MANY', 'OUT_OF_ORDER', 'BUSY_CODES',
-           'PAGE_SIZE', 'GUESTS_GET', 'OPEN_CODES', 'FILES', 'COMMONS_ASKS', 'WORDS', 'ENGINES', 'SOURCES', 'Found',
-           'one_line', 'is_web', 'SearchError', 'Busy', 'NoMore', 'no_connection', 'no_answer', 'seconds_left',
-           'patiently', 'is_open', 'ask_ddgs', 'ddgs_problem', 'first_ddgs_page', 'ddgs_pages', 'read_answer',
-           'retry_after', 'status_error', 'ask_site', 'json_object', 'license_name', 'from_openverse',
-           'openverse_pages', 'without_tags', 'from_commons', 'commons_pages', 'drawn_photos', 'pages_until',
-           'check_search', 'Answer', 'Gathered', 'find_live']
+           'PAGE_SIZE', 'GUESTS_GET', 'OPEN_CODES', 'FILES', 'COMMONS_ASKS', 'WORDS', 'ENGINES', 'Found', 'one_line',
+           'is_web', 'SearchError', 'Busy', 'NoMore', 'no_connection', 'no_answer', 'seconds_left', 'patiently',
+           'is_open', 'ask_ddgs', 'ddgs_problem', 'first_ddgs_page', 'ddgs_pages', 'read_answer', 'retry_after',
+           'status_error', 'ask_site', 'json_object', 'license_name', 'from_openverse', 'openverse_pages',
+           'without_tags', 'from_commons', 'commons_pages', 'drawn_photos', 'pages_until', 'check_search', 'Answer',
+           'Gathered', 'find_live']
 
 # %% ../../nbs/engine/search_engines.ipynb #04388442
 import html
@@ -367,16 +367,17 @@ def pages_until(
                           f'update cat_or_dog, or {OTHER}') from None
 
 # %% ../../nbs/engine/search_engines.ipynb #1d748b28
-SOURCES = 'auto', *ENGINES, 'drawings'
-
 def check_search(query: str, n: int, source: object, license: str) -> None:
     "Raise `ValueError`, with what to do, for a search that cannot work."
     if not query.strip() or n < 1:
         raise ValueError(f'A search needs words, and n of 1 or more; this one has {query!r} and n={n}.')
     if license not in ('', 'open'):
         raise ValueError(f"There is no license={license!r}: use 'open', or '' for any.")
-    if isinstance(source, str) and source.isidentifier() and source not in SOURCES and not Path(source).exists():
-        raise ValueError(f'There is no source {source!r}: use {", ".join(SOURCES)}, or the file of a saved list.')
+    sources = ['auto', *ENGINES, 'drawings']
+    misspelt = isinstance(source, str) and source.isidentifier() and source not in sources
+    if misspelt and not Path(source).exists():
+        raise ValueError(f'There is no source {source!r}: use {", ".join(sources)}, '
+                         'or the file of a saved list.')
     if source == 'ddgs' and license:
         raise ValueError('ddgs does not know licences: '
                          "with license='open' use source='openverse' or 'commons'.")
