@@ -374,7 +374,7 @@ def check_search(query: str, n: int, source: object, license: str) -> None:
     if license not in ('', 'open'):
         raise ValueError(f"There is no license={license!r}: use 'open', or '' for any.")
     sources = ['auto', *ENGINES, 'drawings']
-    a_name = isinstance(source, str) and source.isidentifier()   # 'mine.txt' is a file, 'openvers' may be a slip
+    a_name = isinstance(source, str) and source.isidentifier()   # 'openvers'; 'mine.txt' is a file
     if a_name and source not in sources and not Path(str(source)).exists():
         raise ValueError(f'There is no source {source!r}: use {", ".join(sources)}, '
                          'or the file of a saved list.')
