@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['how_good', 'model_card', 'ModelFile']
 
-# %% ../../nbs/engine/model_file.ipynb #1e833f19
+# %% ../../nbs/engine/model_file.ipynb #85eec95c
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +17,7 @@ from .files import cannot_save, usable_cores, write_whole
 from .onnx_file import MAX_MODEL_BYTES, ModelError, open_checked, read_metadata
 from .scores import advice
 
-# %% ../../nbs/engine/model_file.ipynb #f8c5275f
+# %% ../../nbs/engine/model_file.ipynb #64a1a913
 def how_good(
     found: Mapping | None,        # from `scores`
     what: str = 'photos that were hidden from it',
@@ -28,7 +28,8 @@ def how_good(
     low, high = found['interval']
     off = found['calibration_error']
     sentence = (f'Wrong on {found["errors"]} of {found["n"]} {what}: {found["error_rate"]:.1%} '
-                f'(95 % interval: {low:.1%} to {high:.1%}). Its probabilities were off by {off:.1%} on average.')
+                f'(95 % interval: {low:.1%} to {high:.1%}). '
+                f'Its probabilities were off by {off:.1%} on average.')
     rows = found.get('per_label', {})
     if found['errors'] and len(rows) <= 10:
         each = ', '.join(f'{label} {row["errors"]} of {row["n"]}' for label, row in rows.items())
@@ -53,7 +54,7 @@ def model_card(
         f'# {name}', '',
         f'A model that tells {" from ".join(meta["labels"])} in photos. '
         'Read it with `cat_or_dog.predict.Classifier`, or any program for ONNX files.', '',
-        f'- **Input**: `photo`, uint8 (n, {size}, {size}, 3), RGB; made square by the way `{meta["resize"]}`.',
+        f'- **Input**: `photo`, uint8 (n, {size}, {size}, 3), RGB; the way is `{meta["resize"]}`.',
         f'- **Trained on**: {_listed(counts)}. Hash of the photos: {known("photos_hash")}. '
         f'Licences: {_listed(meta.get("licences", {}))}.',
         f'- **How**: method `{known("method")}` on the body `{known("body")}` (weights of ImageNet), '
@@ -65,7 +66,7 @@ def model_card(
         'measure it on photos of your own first.', '']
     return '\n'.join(lines)
 
-# %% ../../nbs/engine/model_file.ipynb #79377977
+# %% ../../nbs/engine/model_file.ipynb #9c34a723
 _ADVICE = 'Train a new one with `cat-or-dog train`.'
 
 class ModelFile:

@@ -7,7 +7,7 @@ __all__ = ['OPERATIONS', 'MAX_MODEL_BYTES', 'MAX_WORK_BYTES', 'FORMAT', 'METADAT
            'GraphContents', 'contents', 'check_graph', 'limit_memory', 'open_checked', 'Metadata', 'read_metadata',
            'join', 'with_metadata']
 
-# %% ../../nbs/engine/onnx_file.ipynb #d114d956
+# %% ../../nbs/engine/onnx_file.ipynb #344a69cb
 import json
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -20,11 +20,11 @@ import onnxruntime as ort
 
 from .body import STRIDE, body, session_options
 
-# %% ../../nbs/engine/onnx_file.ipynb #9e5c6638
+# %% ../../nbs/engine/onnx_file.ipynb #7b628a74
 class ModelError(ValueError):
     "This model file cannot be used; the message says which one, why, and what to do."
 
-# %% ../../nbs/engine/onnx_file.ipynb #7632457a
+# %% ../../nbs/engine/onnx_file.ipynb #b3d38465
 _SEVEN_BITS, _MORE = 0b0111_1111, 0b1000_0000
 _WHOLE, _EIGHT_BYTES, _WITH_LENGTH, _FOUR_BYTES = 0, 1, 2, 5   # kinds of fields
 _BYTES_OF = {_EIGHT_BYTES: 8, _FOUR_BYTES: 4}
@@ -58,7 +58,7 @@ def fields(data: Any) -> Iterator[tuple[int, Any]]:
         yield number, view[at:at + length]
         at += length
 
-# %% ../../nbs/engine/onnx_file.ipynb #e2f38393
+# %% ../../nbs/engine/onnx_file.ipynb #2de458a5
 _MODEL_GRAPH, _MODEL_FUNCTIONS = 7, 25
 _GRAPH_NODE, _GRAPH_INITIALIZER = 1, 5
 _NODE_OPERATION, _NODE_ATTRIBUTE, _NODE_DOMAIN = 4, 5, 7
@@ -100,12 +100,13 @@ def contents(
         raise ModelError('this is not a complete ONNX model')
     return found
 
-# %% ../../nbs/engine/onnx_file.ipynb #1d444e47
+# %% ../../nbs/engine/onnx_file.ipynb #f498b244
 OPERATIONS = frozenset("""
     Add AveragePool BatchNormalization Cast Clip Concat Constant Conv DequantizeLinear Div Erf Flatten Gather
-    Gelu Gemm GlobalAveragePool HardSigmoid HardSwish Identity LayerNormalization LeakyRelu MatMul MaxPool Mul Pad Pow
-    QuantizeLinear ReduceL2 ReduceLogSumExp ReduceMax ReduceMean ReduceSum Relu Reshape Shape Sigmoid Slice
-    Softmax Sqrt Squeeze Sub Tanh Transpose Unsqueeze""".split())
+    Gelu Gemm GlobalAveragePool HardSigmoid HardSwish Identity LayerNormalization LeakyRelu MatMul MaxPool Mul
+    Pad Pow
+    QuantizeLinear Range ReduceL2 ReduceLogSumExp ReduceMax ReduceMean ReduceSum Relu Reshape Shape Sigmoid
+    Slice Softmax Sqrt Squeeze Sub Tanh Transpose Unsqueeze""".split())
 
 def check_graph(
     data: bytes,   # an ONNX file
@@ -121,7 +122,7 @@ def check_graph(
     if unknown := sorted(found.operations - OPERATIONS):
         raise ModelError(f'it has an operation that photo models do not need: {unknown[0][:40]}')
 
-# %% ../../nbs/engine/onnx_file.ipynb #3ef74d5d
+# %% ../../nbs/engine/onnx_file.ipynb #2fa3f284
 MAX_MODEL_BYTES = 500_000_000     # ours have 7 MB, or 14 from fastai; a resnet50 has 100
 MAX_WORK_BYTES = 4_000_000_000    # for all models in this program together; a batch of 16 photos takes 0.1 GB
 
@@ -147,7 +148,7 @@ def open_checked(
     except Exception:   # ONNX Runtime raises a dozen kinds of errors
         raise ModelError('this is not a complete ONNX model') from None
 
-# %% ../../nbs/engine/onnx_file.ipynb #640d1d50
+# %% ../../nbs/engine/onnx_file.ipynb #203b589b
 FORMAT = 3                # the version of what is written below
 METADATA = 'cat_or_dog'   # its name in the file
 _Label = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
@@ -157,7 +158,7 @@ class Metadata(msgspec.Struct, kw_only=True):
     format: int
     labels: Annotated[list[_Label], msgspec.Meta(min_length=2, max_length=1000)]
     size: Annotated[int, msgspec.Meta(ge=STRIDE, le=1024)]   # side of the square, in pixels
-    resize: Literal['squish', 'half'] = 'squish'             # as in `pixels`
+    resize: Literal['squish', 'half', 'crop'] = 'squish'     # as in `pixels`
     threshold: float | None = None                           # whose `belonging` is less is "neither"
 
 def _text_of(session: ort.InferenceSession) -> str:
@@ -195,7 +196,7 @@ def read_metadata(
         raise ModelError('its input or output does not fit its labels and size')
     return json.loads(text) | msgspec.to_builtins(meta)
 
-# %% ../../nbs/engine/onnx_file.ipynb #38eacce3
+# %% ../../nbs/engine/onnx_file.ipynb #b56f7d2e
 _SUMS = """
     straight = MatMul(features, weight)
     biased = Add(straight, bias)
@@ -204,7 +205,7 @@ _PROBABILITIES = """
     probabilities = Softmax<axis = 1>(logits)
 """
 
-# %% ../../nbs/engine/onnx_file.ipynb #c91819fd
+# %% ../../nbs/engine/onnx_file.ipynb #b9d358b7
 _ALL_CLASSES = """
     class_weight32 = Cast<to = 1>(class_weight)
     class_straight = Gemm<transB = 1>(features, class_weight32, class_bias)
@@ -241,7 +242,7 @@ _WITHOUT_START = """
     all_slopes = Unsqueeze(weight_t, zero)
 """
 
-# %% ../../nbs/engine/onnx_file.ipynb #e4de576d
+# %% ../../nbs/engine/onnx_file.ipynb #6b1a8c3d
 _FAMILIARITY = """
     length = ReduceL2<keepdims = 1>(features, one)
     direction = Div(features, length)
@@ -261,7 +262,7 @@ _BELONGING = """
     belonging = Identity(familiarity)
 """
 
-# %% ../../nbs/engine/onnx_file.ipynb #860cac4d
+# %% ../../nbs/engine/onnx_file.ipynb #d788bdb0
 _HEAT = """
     map_shape = Shape(maps)
     flat_shape = Constant<value_ints = [0, 1280, -1]>()
@@ -284,7 +285,7 @@ head (float[n, 1280] features, float[n, 1280, rows, columns] maps) => (float[n, 
     one = Constant<value_ints = [1]>()
 """
 
-# %% ../../nbs/engine/onnx_file.ipynb #d9c6d7c1
+# %% ../../nbs/engine/onnx_file.ipynb #da33ce44
 def _start_part(labels: Sequence[str], scale: float) -> tuple[str, dict]:
     "The lines for the head start and the arrays that they use."
     from cat_or_dog.engine.imagenet import CLASSES, imagenet_classes, imagenet_head
@@ -322,7 +323,7 @@ def _head_graph(head: Any, known: np.ndarray) -> tuple[str, dict]:
     text = text.replace('LABELS', str(len(head.labels)))
     return text + '}', arrays
 
-# %% ../../nbs/engine/onnx_file.ipynb #c32af20b
+# %% ../../nbs/engine/onnx_file.ipynb #a795e773
 def join(
     head: Any,              # a `Head`
     known: np.ndarray,      # directions of training photos, float (n, 1280)
@@ -346,7 +347,7 @@ def join(
     onnx.checker.check_model(joined)
     return joined.SerializeToString()
 
-# %% ../../nbs/engine/onnx_file.ipynb #97caefd0
+# %% ../../nbs/engine/onnx_file.ipynb #5596cd29
 _MADE_WITH = 'cat_or_dog', 'onnx', 'onnxruntime'
 
 def with_metadata(
