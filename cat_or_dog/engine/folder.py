@@ -5,19 +5,21 @@
 # %% auto #0
 __all__ = ['SUFFIXES', 'MANIFEST', 'KEPT', 'DUPLICATE', 'LEFT_OUT', 'REFUSED', 'Status', 'SET_ASIDE', 'counts_as_photo',
            'photo_files_below', 'plain_label', 'check_no_twins', 'LabelledPhotos', 'read_table', 'labelled_photos',
-           'check_enough', 'ManifestRow', 'read_manifest', 'write_manifest', 'ManifestWriter', 'move_photo',
-           'set_aside']
+           'check_enough', 'readable', 'ready_photos', 'writable_folder', 'ManifestRow', 'read_manifest',
+           'write_manifest', 'ManifestWriter', 'move_photo', 'set_aside']
 
-# %% ../../nbs/engine/folder.ipynb #46be950a
+# %% ../../nbs/engine/folder.ipynb #3c7a4b4c
 import csv
 import errno
 import os
 import re
 import shutil
 import stat
+import tempfile
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -25,10 +27,10 @@ from typing import BinaryIO, Literal
 import msgspec
 
 from .duplicates import is_look
-from .files import write_whole
-from .photo import START_BYTES, looks_like_photo
+from .files import usable_cores, write_whole
+from .photo import START_BYTES, looks_like_photo, why_unreadable
 
-# %% ../../nbs/engine/folder.ipynb #477ef590
+# %% ../../nbs/engine/folder.ipynb #69a2dc95
 SUFFIXES = frozenset(
     '.jpg .jpeg .jpe .jfif .pjpeg .pjp .png .apng .webp .gif .bmp .dib .tif .tiff .avif .heic .heif'.split())
 
@@ -51,7 +53,7 @@ def counts_as_photo(
         return False
     return os.path.splitext(name)[1].lower() in SUFFIXES or _begins_like_photo(os.fspath(file))
 
-# %% ../../nbs/engine/folder.ipynb #3d161698
+# %% ../../nbs/engine/folder.ipynb #ea71dd09
 def _entries(folder: str, notes: list[str]) -> list[os.DirEntry]:
     "What lies in `folder`, by name, without what is hidden."
     try:
@@ -92,7 +94,7 @@ def photo_files_below(
         return [path]
     return [Path(file) for file in _walk(str(path), set(), notes if notes is not None else [])]
 
-# %% ../../nbs/engine/folder.ipynb #5ac667d5
+# %% ../../nbs/engine/folder.ipynb #a16da678
 _INVISIBLE = '\ufeff\u200b\u200e\u200f'   # a byte-order mark, an empty space, marks of direction
 _MOST_LABEL_BYTES = 200                   # disks take 255 for a name
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f/\\<>:"|?*]')   # in names of files, on Windows or elsewhere
@@ -127,7 +129,7 @@ def plain_label(
                          'Use a plain word that can be the name of a folder.')
     return label
 
-# %% ../../nbs/engine/folder.ipynb #5770e6e3
+# %% ../../nbs/engine/folder.ipynb #17cc276d
 def check_no_twins(
     labels: Iterable[str],   # plain ones
 ) -> None:
@@ -139,7 +141,7 @@ def check_no_twins(
             raise ValueError(f'The labels {other!r} and {label!r} differ only in capital letters. '
                              'Is it one label? Then move the photos into one folder; if not, rename one.')
 
-# %% ../../nbs/engine/folder.ipynb #19a780b4
+# %% ../../nbs/engine/folder.ipynb #8d353865
 @dataclass
 class LabelledPhotos:
     "Photos and their labels, side by side."
@@ -186,7 +188,7 @@ class LabelledPhotos:
         gone = set(bad)
         return self.choose(i for i, file in enumerate(self.files) if file not in gone)
 
-# %% ../../nbs/engine/folder.ipynb #152ad7fe
+# %% ../../nbs/engine/folder.ipynb #f69aea45
 _FOR_TRAINING = frozenset({'train', 'training'})
 _HELD_OUT = frozenset({'valid', 'validation', 'val', 'dev', 'test', 'testing', 'eval'})
 
@@ -221,7 +223,7 @@ def _note_depth(root: Path, items: list[_Item], notes: list[str]) -> None:
         notes.append(f'{how_many} photos lie in folders within folders, like {example}; '
                      f'the label of this one is {deep[0].folders[0]!r}.')
 
-# %% ../../nbs/engine/folder.ipynb #9c573d2f
+# %% ../../nbs/engine/folder.ipynb #6c326cd9
 def _note_empty(folder: Path, items: list[_Item], notes: list[str]) -> None:
     "Say which folders hold no photo. fastai makes one called `models`."
     full = {item.folders[0] for item in items if item.folders}
@@ -252,7 +254,7 @@ def _by_folders(found: LabelledPhotos, items: list[_Item]) -> None:
     found.labels = [plain[item.folders[0]] for item in items]
     found.held_out = [item.held_out for item in items]
 
-# %% ../../nbs/engine/folder.ipynb #58c480ee
+# %% ../../nbs/engine/folder.ipynb #3cf42011
 _WORD_AND_NUMBER = re.compile(r'(.*?[^\W\d_])[\W_]*\d+[\W_]*')   # cat.12, yorkshire_terrier_7, ねこ (3)
 _LEAST_OF_A_WORD = 2
 
@@ -281,7 +283,7 @@ def _take(found: LabelledPhotos, items: list[_Item], labels: list[str | None], l
             found.held_out.append(item.held_out)
     check_no_twins(found.labels)
 
-# %% ../../nbs/engine/folder.ipynb #dd3d0ea3
+# %% ../../nbs/engine/folder.ipynb #f8d5b489
 def _by_names(found: LabelledPhotos, items: list[_Item], asked: bool) -> bool:
     "Fill in the labels from names such as cat.12.jpg, if they look like it. `asked`: the user said so."
     words = _guess_from_names(items)
@@ -311,7 +313,7 @@ def _by_pattern(found: LabelledPhotos, items: list[_Item], pattern: str) -> None
     matches = [compiled.search(item.file.name) for item in items]
     _take(found, items, [match and match[1] for match in matches], f'their names do not match {pattern}')
 
-# %% ../../nbs/engine/folder.ipynb #37f5c11b
+# %% ../../nbs/engine/folder.ipynb #72b67401
 _FILE_COLUMNS = 'file', 'filename', 'image', 'path', 'id'
 _LABEL_COLUMNS = 'label', 'labels', 'class', 'category'
 
@@ -356,7 +358,7 @@ def _by_table(found: LabelledPhotos, items: list[_Item], table: Path) -> None:
     if absent := sorted(set(labels) - used):
         found.notes.append(f'{len(absent)} files of {table.name} are not in {found.root}, like {absent[0]}.')
 
-# %% ../../nbs/engine/folder.ipynb #1a472c5a
+# %% ../../nbs/engine/folder.ipynb #9b7b2dd6
 def _no_photos(root: Path) -> ValueError:
     return ValueError(f'There are no photos in {root}. They belong in one folder for each label, '
                       f'like {root/"cat"} and {root/"dog"}.')
@@ -389,7 +391,7 @@ def _note_split(found: LabelledPhotos) -> None:
     for label in sorted(set(held.names) - set(found.part(False).names)):
         found.notes.append(f'The label {label!r} is only among the photos held out; a model never sees it.')
 
-# %% ../../nbs/engine/folder.ipynb #f1a62993
+# %% ../../nbs/engine/folder.ipynb #0c527d33
 def _names_in_split(items: list[_Item]) -> bool:
     "Is it train/cat.1.jpg, and not a label called train?"
     return all(len(item.folders) == 1 for item in items) and _guess_from_names(items) is not None
@@ -418,7 +420,7 @@ def labelled_photos(
     _note_split(found)
     return found
 
-# %% ../../nbs/engine/folder.ipynb #bb5456bc
+# %% ../../nbs/engine/folder.ipynb #4783f012
 def check_enough(
     photos: LabelledPhotos,
     least: int = 10,          # fewer photos than this in a label are refused
@@ -441,7 +443,40 @@ def _perhaps_inside(photos: LabelledPhotos) -> str:
         return f' Perhaps you mean the folder {photos.root.joinpath(min(inner)[0])}?'
     return ''
 
-# %% ../../nbs/engine/folder.ipynb #1b05d29c
+# %% ../../nbs/engine/folder.ipynb #c4122084
+def readable(
+    files: list[Path],
+) -> list[Path]:        # those that can be read, in the same order
+    "Leave out the photos that cannot be read, and print which and why."
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        errors = list(pool.map(why_unreadable, files))
+    bad = [(file, error.reason) for file, error in zip(files, errors) if error]
+    if bad:
+        print(f'{len(bad)} of {len(files)} photos cannot be read and are left out:')
+    for file, reason in bad:
+        print(f'  {file.parent.name}/{file.name}: {reason}')
+    return [file for file, error in zip(files, errors) if not error]
+
+def ready_photos(
+    path: str | os.PathLike,
+    least: int = 10,                      # fewer photos than this in a label are refused
+    labels: str | os.PathLike = 'auto',   # as in `labelled_photos`
+) -> LabelledPhotos:
+    "Enough photos to train on, all readable. Prints what was noticed. Raises `OSError` or `ValueError`."
+    photos = labelled_photos(path, labels)
+    for note in photos.notes:
+        print(note)
+    check_enough(photos, least)
+    good = set(readable(photos.files))
+    photos = photos.choose(i for i, file in enumerate(photos.files) if file in good)
+    check_enough(photos, least=1)
+    return photos
+
+def writable_folder() -> Path:
+    "A folder for what a program leaves behind: the current one, or where that is not allowed, a new one."
+    return Path('.') if os.access('.', os.W_OK) else Path(tempfile.mkdtemp())
+
+# %% ../../nbs/engine/folder.ipynb #ee33259f
 MANIFEST = 'manifest.jsonl'
 KEPT, DUPLICATE, LEFT_OUT, REFUSED = 'kept', 'duplicate', 'left out', 'refused'
 Status = Literal['kept', 'duplicate', 'left out', 'refused']
@@ -462,7 +497,7 @@ class ManifestRow(msgspec.Struct):
     title: str = ''
     engine: str = ''        # which search found it
 
-# %% ../../nbs/engine/folder.ipynb #aeeaccb2
+# %% ../../nbs/engine/folder.ipynb #49d2f204
 _decoder = msgspec.json.Decoder(ManifestRow)
 
 def _plain_name(name: str) -> bool:
@@ -492,7 +527,7 @@ def read_manifest(
     rows = [row for row in map(_read_row, lines) if row]
     return {row.url: row for row in rows}
 
-# %% ../../nbs/engine/folder.ipynb #50dd41d7
+# %% ../../nbs/engine/folder.ipynb #ec524b2f
 def _line(row: ManifestRow) -> bytes:
     return msgspec.json.encode(row) + b'\n'
 
@@ -526,7 +561,7 @@ class ManifestWriter:
         self.file.write(_line(row))
         self.file.flush()
 
-# %% ../../nbs/engine/folder.ipynb #da7a02ef
+# %% ../../nbs/engine/folder.ipynb #ea488be4
 SET_ASIDE = '.set-aside'
 
 def _claim(folder: Path, name: str) -> Path:
@@ -558,7 +593,7 @@ def _put(file: Path, new: Path) -> None:
         shutil.copy2(file, new)
         file.unlink()
 
-# %% ../../nbs/engine/folder.ipynb #905ee52a
+# %% ../../nbs/engine/folder.ipynb #1c1418a7
 def _tell_manifests(file: Path, new: Path, reason: str) -> None:
     "Write into the manifests of both folders that `file` is now `new`."
     old_rows = read_manifest(file.parent)
@@ -596,7 +631,7 @@ def move_photo(
     _tell_manifests(file, new, reason or f'moved to {folder.name}')
     return new
 
-# %% ../../nbs/engine/folder.ipynb #2ed9e421
+# %% ../../nbs/engine/folder.ipynb #ed378339
 def set_aside(
     file: str | os.PathLike,
     root: str | os.PathLike,   # the folder of the labels' folders
