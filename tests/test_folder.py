@@ -1,0 +1,385 @@
+"""Folders as people have them: which files count, where labels come from, what is refused, and that nothing is lost."""
+import errno
+import os
+import socket
+import unicodedata
+
+import msgspec
+import pytest
+from PIL import Image
+
+from cat_or_dog.engine.folder import (
+    DUPLICATE,
+    KEPT,
+    LEFT_OUT,
+    MANIFEST,
+    REFUSED,
+    SET_ASIDE,
+    ManifestRow,
+    ManifestWriter,
+    check_enough,
+    labelled_photos,
+    move_photo,
+    photo_files_below,
+    plain_label,
+    read_manifest,
+    read_table,
+    readable,
+    ready_photos,
+    set_aside,
+    write_manifest,
+)
+
+RED = Image.new('RGB', (40, 30), 'red')
+
+
+def make(root, *files, format='jpeg'):
+    "A photo at each of the relative paths."
+    for file in files:
+        (root/file).parent.mkdir(parents=True, exist_ok=True)
+        RED.save(root/file, format)
+    return root
+
+
+def labels_by_file(photos):
+    return {file.relative_to(photos.root).as_posix(): label for file, label in zip(photos.files, photos.labels)}
+
+
+# Which files count
+
+@pytest.mark.parametrize('name', ['a.jfif', 'a.JPG', 'a', 'a.jpg_large', 'a.jpeg?w=300', 'a.php', 'a.txt', 'a.b.c', 'ねこ'])
+@pytest.mark.parametrize('format', ['jpeg', 'png', 'webp'])
+def test_what_holds_a_photo_counts_whatever_it_is_called(tmp_path, name, format):
+    make(tmp_path, f'cat/{name}', format=format)
+    assert [file.name for file in photo_files_below(tmp_path)] == [name]
+
+
+@pytest.mark.parametrize('name', ['notes.txt', MANIFEST, 'page', 'model.onnx', 'drawing.eps', 'empty'])
+def test_other_files_do_not_count(tmp_path, name):
+    (tmp_path/name).write_bytes(b'' if name == 'empty' else b'%!PS-Adobe-3.0 EPSF-3.0')
+    assert photo_files_below(tmp_path) == []
+
+
+def test_hidden_folders_are_skipped_everywhere(tmp_path):
+    make(tmp_path, 'cat/a.jpg', '.set-aside/cat/b.jpg', '.quarantine/c.jpg', 'cat/.ipynb_checkpoints/a.jpg', 'cat/.b.jpg')
+    assert [file.name for file in photo_files_below(tmp_path)] == ['a.jpg']
+
+
+def test_a_class_folder_may_be_a_link_and_a_circle_ends(tmp_path):
+    elsewhere = make(tmp_path/'disk', 'a.jpg')
+    photos = make(tmp_path/'photos', 'dog/b.jpg')
+    (photos/'cat').symlink_to(elsewhere)
+    (elsewhere/'up').symlink_to(photos)
+    (photos/'dog'/'self').symlink_to(photos/'dog'/'self')
+    (photos/'dog'/'gone.jpg').symlink_to(tmp_path/'nowhere.jpg')
+    found = labels_by_file(labelled_photos(photos))
+    assert found == {'cat/a.jpg': 'cat', 'dog/b.jpg': 'dog', 'dog/gone.jpg': 'dog'}
+    assert [file.name for file in readable(labelled_photos(photos).files)] == ['a.jpg', 'b.jpg']
+
+
+def test_a_pipe_a_socket_and_five_gigabytes_are_rows_with_a_reason(tmp_path, capsys):
+    make(tmp_path, 'cat/a.jpg')
+    os.mkfifo(tmp_path/'cat'/'pipe.jpg')
+    os.mkfifo(tmp_path/'cat'/'pipe-without-ending')
+    with open(tmp_path/'cat'/'huge.jpg', 'wb') as file:
+        file.truncate(5_000_000_000)
+    here = os.getcwd()
+    os.chdir(tmp_path/'cat')   # the path of a socket must be short
+    try:
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind('socket.jpg')
+    finally:
+        os.chdir(here)
+    files = photo_files_below(tmp_path)
+    assert [file.name for file in files] == ['a.jpg', 'huge.jpg', 'pipe.jpg', 'socket.jpg']
+    assert [file.name for file in readable(files)] == ['a.jpg']
+    said = capsys.readouterr().out
+    assert 'pipe.jpg: that is a pipe' in said and 'socket.jpg: that is a pipe or a device' in said and '300 MB' in said
+
+
+def test_a_photo_that_vanishes_after_listing_is_named(tmp_path, capsys):
+    make(tmp_path, 'cat/a.jpg', 'cat/b.jpg')
+    files = photo_files_below(tmp_path)
+    files[0].unlink()
+    assert readable(files) == files[1:]
+    assert 'cat/a.jpg: there is no such file' in capsys.readouterr().out
+
+
+def test_a_folder_that_cannot_be_opened_is_named(tmp_path, monkeypatch):
+    make(tmp_path, 'cat/a.jpg', 'dog/a.jpg')
+    real = os.scandir
+    def refuse(path):
+        if str(path).endswith('dog'):
+            raise PermissionError(errno.EACCES, 'Permission denied')
+        return real(path)
+    monkeypatch.setattr(os, 'scandir', refuse)
+    notes = labelled_photos(tmp_path).notes
+    assert any('dog cannot be opened (Permission denied)' in note for note in notes)
+
+
+def test_listing_does_not_open_files_with_a_known_ending(tmp_path, monkeypatch):
+    make(tmp_path, *(f'cat/{i}.jpg' for i in range(5)))
+    def refuse(*_):
+        raise AssertionError('a photo was opened')
+    monkeypatch.setattr('cat_or_dog.engine.folder.looks_like_photo', refuse)
+    assert len(photo_files_below(tmp_path)) == 5
+
+
+def test_the_order_is_that_of_the_names(tmp_path):
+    make(tmp_path, 'b/1.jpg', 'a/2.jpg', 'a/1/9.jpg', 'a/10.jpg', 'c.jpg')
+    assert photo_files_below(tmp_path) == sorted(photo_files_below(tmp_path))
+
+
+# Where labels come from
+
+def test_a_folder_without_photos_is_no_label(tmp_path):
+    make(tmp_path, *(f'{label}/{i}.jpg' for label in ('cat', 'dog') for i in range(10)))
+    (tmp_path/'models').mkdir()
+    (tmp_path/'models'/'tmp.pth').write_bytes(b'weights')
+    photos = labelled_photos(tmp_path)
+    check_enough(photos)
+    assert photos.names == ['cat', 'dog']
+    assert photos.notes == ["The folder 'models' holds no photo and was left alone."]
+
+
+def test_the_first_folder_is_the_label_however_deep(tmp_path):
+    make(tmp_path, 'cat/2024/may/a.jpg', 'cat/b.jpg', 'dog/2023/c.jpg')
+    photos = labelled_photos(tmp_path)
+    assert labels_by_file(photos) == {'cat/2024/may/a.jpg': 'cat', 'cat/b.jpg': 'cat', 'dog/2023/c.jpg': 'dog'}
+    assert any('2 of 3 photos lie in folders within folders' in note for note in photos.notes)
+
+
+@pytest.mark.parametrize('parts', [('train', 'valid'), ('train', 'val'), ('Training', 'Test'), ('train', 'validation', 'test')])
+def test_train_and_valid_are_parts_not_labels(tmp_path, parts):
+    make(tmp_path, *(f'{part}/{label}/{i}.jpg' for part in parts for label in ('cat', 'dog') for i in range(2)))
+    photos = labelled_photos(tmp_path)
+    assert photos.names == ['cat', 'dog']
+    assert {file.relative_to(tmp_path).parts[0] for file in photos.part(False).files} == {parts[0]}
+    assert {file.relative_to(tmp_path).parts[0] for file in photos.part(True).files} == set(parts[1:])
+    assert any('held out' in note for note in photos.notes)
+
+
+def test_a_label_that_only_the_held_out_part_has_is_named(tmp_path):
+    make(tmp_path, 'train/cat/1.jpg', 'train/dog/1.jpg', 'valid/cat/1.jpg', 'valid/fox/1.jpg')
+    assert any("'fox' is only among the photos held out" in note for note in labelled_photos(tmp_path).notes)
+
+
+def test_trains_and_cars_are_labels(tmp_path):
+    make(tmp_path, 'train/1.jpg', 'car/1.jpg', 'test/1.jpg')
+    assert labelled_photos(tmp_path).names == ['car', 'test', 'train']
+    (tmp_path/'car'/'1.jpg').unlink()
+    assert labelled_photos(tmp_path).names == ['test', 'train']   # flat: still labels
+
+
+@pytest.mark.parametrize('names, labels', [
+    (['cat.0.jpg', 'cat.1.jpg', 'dog.0.jpg', 'dog.1.jpg'], {'cat', 'dog'}),
+    (['Abyssinian_1.jpg', 'Abyssinian_102.jpg', 'yorkshire_terrier_1.jpg', 'yorkshire_terrier_2.jpg'],
+     {'Abyssinian', 'yorkshire_terrier'}),
+    (['cat (1).jpg', 'cat (2).jpg', 'ねこ 1.jpg', 'ねこ 2.jpg'], {'cat', 'ねこ'}),
+])
+def test_labels_from_file_names_are_said_aloud_and_can_be_refused(tmp_path, names, labels):
+    make(tmp_path, *names)
+    photos = labelled_photos(tmp_path)
+    assert set(photos.names) == labels and len(photos) == 4
+    assert any('taken from the file names' in note for note in photos.notes)
+    assert set(labelled_photos(tmp_path, labels='names').names) == labels
+    with pytest.raises(ValueError, match='but no labels'):
+        labelled_photos(tmp_path, labels='folders')
+
+
+@pytest.mark.parametrize('names', [['IMG_1.jpg', 'IMG_2.jpg'], ['IMG_1.jpg', 'IMG_2.jpg', 'DSC_1.jpg'], ['a.jpg', 'b.jpg'],
+                                   ['cat.1.jpg', 'cat.2.jpg', 'dog.1.jpg', 'dog.2.jpg', 'holiday.jpg']])
+def test_names_that_are_no_labels_are_not_guessed(tmp_path, names):
+    make(tmp_path, *names)
+    with pytest.raises(ValueError, match='but no labels'):
+        labelled_photos(tmp_path)
+
+
+def test_kaggles_own_layout(tmp_path):
+    make(tmp_path, *(f'train/{label}.{i}.jpg' for label in ('cat', 'dog') for i in range(3)))
+    photos = labelled_photos(tmp_path)
+    assert photos.counts == {'cat': 3, 'dog': 3}
+
+
+def test_a_regular_expression_gives_labels(tmp_path):
+    make(tmp_path, 'x-cat-1.jpg', 'x-dog-1.jpg', 'other.jpg')
+    photos = labelled_photos(tmp_path, labels=r'x-(\w+)-')
+    assert labels_by_file(photos) == {'x-cat-1.jpg': 'cat', 'x-dog-1.jpg': 'dog'}
+    assert any('1 photos are left alone, like other.jpg' in note for note in photos.notes)
+    for wrong in ('nogroup', '('):
+        with pytest.raises(ValueError):
+            labelled_photos(tmp_path, labels=wrong)
+
+
+@pytest.mark.parametrize('text', ['file,label\na.jpg,cat\nsub/b.jpg,dog\n', '\ufeffFile;Label\r\na;cat\r\nsub\\b.jpg; dog \r\n',
+                                  'id\tclass\na\tcat\nb\tdog\n'])
+def test_a_table_gives_labels(tmp_path, text):
+    make(tmp_path/'photos', 'a.jpg', 'sub/b.jpg', 'c.jpg')
+    table = tmp_path/'labels.csv'
+    table.write_text(text, encoding='utf-8', newline='')
+    photos = labelled_photos(tmp_path/'photos', labels=table)
+    assert labels_by_file(photos) == {'a.jpg': 'cat', 'sub/b.jpg': 'dog'}
+    assert any('labels.csv does not name them' in note for note in photos.notes)
+
+
+@pytest.mark.parametrize('data, sentence', [(b'', "no column 'file'"), (b'name,label\n', "no column 'file'"),
+                                            (b'file,label\n\xff\xfe', 'not in UTF-8')])
+def test_a_table_that_cannot_be_read_is_one_sentence(tmp_path, data, sentence):
+    (tmp_path/'t.csv').write_bytes(data)
+    with pytest.raises(ValueError, match=sentence):
+        read_table(tmp_path/'t.csv')
+
+
+# One name for one label
+
+def test_decomposed_and_composed_names_are_one_label(tmp_path):
+    for form in ('NFC', 'NFD'):
+        make(tmp_path, f'{unicodedata.normalize(form, "いばら")}/{form}.jpg')
+    make(tmp_path, 'cat/1.jpg', 'cat /2.jpg')
+    photos = labelled_photos(tmp_path)
+    assert photos.counts == {'cat': 2, 'いばら': 2}
+    assert sum('are one label' in note for note in photos.notes) == 2
+
+
+def test_case_only_twins_are_refused(tmp_path):
+    make(tmp_path, 'cat/1.jpg', 'Cat/1.jpg')
+    if len(os.listdir(tmp_path)) == 1:
+        pytest.skip('this disk does not tell cat from Cat')
+    with pytest.raises(ValueError, match='only in capital letters'):
+        labelled_photos(tmp_path)
+
+
+@pytest.mark.parametrize('label', ['', '   ', 'a'*300, 'ね'*100, 'con', 'LPT1.txt', '.hidden', '..', 'a/b', 'a\\b', 'a:b', 'a\nb',
+                                   'what?', 'cat.', '\ufeff', '\udc80'])
+def test_what_cannot_be_a_label_everywhere_is_refused(label):
+    with pytest.raises(ValueError, match='cannot be a label'):
+        plain_label(label)
+
+
+@pytest.mark.parametrize('label', ['keep', 'set aside', 'polar bear', 'C++', '猫', '100%', 'console'])
+def test_plain_words_stay(label):
+    assert plain_label(f' \ufeff{label} ') == label
+
+
+# Enough to train on
+
+def test_the_smallest_label_is_named(tmp_path):
+    make(tmp_path, *(f'cat/{i}.jpg' for i in range(12)), 'dog/1.jpg')
+    with pytest.raises(ValueError, match="Only 1 photos are labelled 'dog'"):
+        check_enough(labelled_photos(tmp_path))
+
+
+def test_all_photos_of_a_label_unreadable_is_a_sentence(tmp_path):
+    make(tmp_path, 'cat/1.jpg', 'cat/2.jpg')
+    (tmp_path/'dog').mkdir()
+    for i in range(2):
+        (tmp_path/'dog'/f'{i}.jpg').write_bytes(b'<html>')
+    with pytest.raises(ValueError, match='There is only one label'):
+        ready_photos(tmp_path, least=2)
+
+
+def test_one_folder_too_high_is_a_hint(tmp_path):
+    make(tmp_path, 'pets/cat/1.jpg', 'pets/dog/1.jpg')
+    with pytest.raises(ValueError, match='Perhaps you mean the folder .*pets'):
+        check_enough(labelled_photos(tmp_path))
+
+
+@pytest.mark.parametrize('path, error', [('nowhere', FileNotFoundError), ('file', NotADirectoryError), ('empty', ValueError)])
+def test_no_folder_no_photos(tmp_path, path, error):
+    (tmp_path/'file').write_text('')
+    (tmp_path/'empty').mkdir()
+    with pytest.raises(error):
+        labelled_photos(tmp_path/path)
+
+
+def test_nothing_is_written_by_reading(tmp_path):
+    make(tmp_path, 'cat/1.jpg', 'cat/2.jpg', 'dog/1.jpg', 'dog/2.jpg')
+    before = sorted((file, file.stat().st_mtime_ns) for file in tmp_path.rglob('*'))
+    ready_photos(tmp_path, least=2)
+    read_manifest(tmp_path/'cat')
+    assert sorted((file, file.stat().st_mtime_ns) for file in tmp_path.rglob('*')) == before
+
+
+# The manifest
+
+def row(url, **about):
+    return ManifestRow(url, **{'label': 'cat', 'status': KEPT, 'file': f'{url}.jpg', **about})
+
+
+def test_rows_of_an_earlier_version_are_read_without_their_look(tmp_path):
+    old = ('{"url": "u", "status": "kept", "reason": "", "file": "0123456789abcdef.jpg", "size": 9, "hash": "00", '
+           '"look": "' + '0f'*16 + '", "label": "cat", "license": "", "author": "A", "source_page": "", "title": "", "engine": ""}')
+    (tmp_path/MANIFEST).write_text(old + '\n')
+    assert read_manifest(tmp_path)['u'] == ManifestRow('u', 'cat', KEPT, file='0123456789abcdef.jpg', size=9, hash='00', author='A')
+
+
+@pytest.mark.parametrize('line', ['', '[]', '7', '{}', '{"url": 1}', '{"url": "u", "status": "sold"}', '{"url": "u", "file": "../x"}',
+                                  '{"url": "u", "file": ".x"}', '{"url": "u", "status": "kept"}', '{"url": "u", "size": "9"}',
+                                  '['*200_000, '{"url": "u"', '\ud800'])
+def test_a_bad_line_costs_only_itself(tmp_path, line):
+    with ManifestWriter(tmp_path) as manifest:
+        manifest.add(row('a'))
+    with open(tmp_path/MANIFEST, 'ab') as file:
+        file.write(line.encode('utf-8', 'surrogatepass'))
+    with ManifestWriter(tmp_path) as manifest:
+        manifest.add(row('b'))
+    assert list(read_manifest(tmp_path)) == ['a', 'b']
+
+
+def test_a_manifest_comes_back_as_it_was_written(tmp_path):
+    rows = {r.url: r for r in (row('a', title='ねこ\n"x"'), row('b', status=DUPLICATE), row('c', status=REFUSED, file=''))}
+    write_manifest(tmp_path, rows)
+    assert read_manifest(tmp_path) == rows
+
+
+# Moving
+
+def test_moving_overwrites_nothing_loses_nothing_and_tells_the_manifests(tmp_path):
+    make(tmp_path, 'cat/a.jpg', 'cat/b.jpg', 'dog/a.jpg')
+    write_manifest(tmp_path/'cat', {'1': row('1', file='a.jpg', author='A'), '2': row('2', file='b.jpg'),
+                                    '3': row('3', file='b.jpg', status=DUPLICATE)})
+    assert move_photo(tmp_path/'cat'/'a.jpg', tmp_path/'dog') == tmp_path/'dog'/'a-2.jpg'
+    assert set_aside(tmp_path/'cat'/'b.jpg', tmp_path, 'torn') == tmp_path/SET_ASIDE/'cat'/'b.jpg'
+    cats, dogs = read_manifest(tmp_path/'cat'), read_manifest(tmp_path/'dog')
+    assert [(r.status, r.reason, r.file) for r in cats.values()] == [
+        (LEFT_OUT, 'moved to dog', ''), (LEFT_OUT, 'torn', ''), (LEFT_OUT, 'torn', '')]
+    assert dogs == {'1': msgspec.structs.replace(row('1'), label='dog', file='a-2.jpg', author='A')}
+    assert not (tmp_path/SET_ASIDE/'cat'/MANIFEST).exists()
+    assert len(list(tmp_path.rglob('*.jpg'))) == 3
+
+
+def test_setting_aside_again_numbers_the_name(tmp_path):
+    for _ in range(3):
+        make(tmp_path, 'cat/a.jpg')
+        last = set_aside(tmp_path/'cat'/'a.jpg', tmp_path)
+    assert last.name == 'a-3.jpg'
+    with pytest.raises(ValueError, match='is not in'):
+        set_aside(tmp_path/'cat'/'a.jpg', tmp_path/'dog')
+
+
+def test_a_move_that_fails_leaves_everything_as_it_was(tmp_path, monkeypatch):
+    make(tmp_path, 'cat/a.jpg', 'dog/b.jpg')
+    def refuse(*_):
+        raise PermissionError(13, 'Permission denied')
+    monkeypatch.setattr('os.replace', refuse)
+    with pytest.raises(PermissionError):
+        move_photo(tmp_path/'cat'/'a.jpg', tmp_path/'dog')
+    assert sorted(file.name for file in tmp_path.rglob('*.jpg')) == ['a.jpg', 'b.jpg']
+
+
+def test_another_disk_is_copied_to(tmp_path, monkeypatch):
+    make(tmp_path, 'cat/a.jpg')
+    data = (tmp_path/'cat'/'a.jpg').read_bytes()
+    def refuse(*_):
+        raise OSError(errno.EXDEV, 'Invalid cross-device link')
+    monkeypatch.setattr('os.replace', refuse)
+    new = move_photo(tmp_path/'cat'/'a.jpg', tmp_path/'dog')
+    assert new.read_bytes() == data and not (tmp_path/'cat'/'a.jpg').exists()
+
+
+def test_a_link_still_leads_to_its_photo_after_moving(tmp_path):
+    make(tmp_path, 'disk/a.jpg')
+    (tmp_path/'photos'/'cat').mkdir(parents=True)
+    (tmp_path/'photos'/'cat'/'a.jpg').symlink_to('../../disk/a.jpg')
+    new = set_aside(tmp_path/'photos'/'cat'/'a.jpg', tmp_path/'photos')
+    assert new.is_symlink() and Image.open(new).size == RED.size
