@@ -171,15 +171,16 @@ class _Namer:
 
     def duplicate(self, i: int, j: int, score: float) -> Suspect:
         "Photo `i` is photo `j` again."
-        return Suspect(self.photos.files[i], self.photos.root, self.photos.labels[i], 'duplicate', ASIDE, score,
-                       self.photos.files[j], (KEEP, *self._labels(i), ASIDE))
+        files, label = self.photos.files, self.photos.labels[i]
+        choices = (KEEP, *self._labels(i), ASIDE)
+        return Suspect(files[i], self.photos.root, label, 'duplicate', ASIDE, score, files[j], choices)
 
     def mislabelled(self, i: int, label: str, score: float) -> Suspect:
         "Photo `i` looks like `label`."
         choices = self._labels(i)
         suggestion = next((choice for choice in choices if choice.label == label), relabel(label, None))
-        return Suspect(self.photos.files[i], self.photos.root, self.photos.labels[i], 'label', suggestion, score,
-                       choices=(KEEP, *choices, ASIDE))
+        file, given = self.photos.files[i], self.photos.labels[i]
+        return Suspect(file, self.photos.root, given, 'label', suggestion, score, None, (KEEP, *choices, ASIDE))
 
 # %% ../../nbs/engine/clean.ipynb #susp3
 def suspects(

@@ -6,7 +6,7 @@
 __all__ = ['SIDE', 'ALIKE', 'SAME_WITHIN', 'look', 'is_look', 'likeness', 'alike_pairs', 'alike_to', 'misfit', 'same_photo',
            'looks_of', 'confirmed', 'copies_among', 'worse_copies']
 
-# %% ../../nbs/engine/duplicates.ipynb #e838dcb5
+# %% ../../nbs/engine/duplicates.ipynb #6db27872
 import os
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -20,7 +20,7 @@ from PIL import Image
 from .files import usable_cores
 from .photo import PhotoError, open_photo
 
-# %% ../../nbs/engine/duplicates.ipynb #89b1f420
+# %% ../../nbs/engine/duplicates.ipynb #c25abded
 SIDE = 12   # of the tiny picture, in pixels
 _COLOUR_SIDE = SIDE//2
 _BYTES = SIDE*SIDE + 2*_COLOUR_SIDE*_COLOUR_SIDE
@@ -41,7 +41,7 @@ def is_look(
     "Was `text` made by `look`? An empty one, or the shorter hash of earlier manifests, was not."
     return re.fullmatch(f'[A-Za-z0-9_-]{{{_LETTERS}}}', text) is not None
 
-# %% ../../nbs/engine/duplicates.ipynb #85b10435
+# %% ../../nbs/engine/duplicates.ipynb #46daea6b
 _COLOUR_WEIGHT = 1.5
 
 def _channels(look: str) -> np.ndarray:
@@ -51,7 +51,7 @@ def _channels(look: str) -> np.ndarray:
     colours = colours.reshape(2, _COLOUR_SIDE, _COLOUR_SIDE).repeat(2, axis=1).repeat(2, axis=2)
     return np.concatenate([brightness, (colours - 128)*_COLOUR_WEIGHT])
 
-# %% ../../nbs/engine/duplicates.ipynb #760587c1
+# %% ../../nbs/engine/duplicates.ipynb #1d6256f1
 _MEAN_WEIGHT = 0.1
 _LEAST_CONTRAST = 7.**2   # of each pixel
 
@@ -74,7 +74,7 @@ def likeness(
     difference = vectors[0] - vectors[1]
     return float(1 - difference @ difference/contrast.sum())
 
-# %% ../../nbs/engine/duplicates.ipynb #b68a44c5
+# %% ../../nbs/engine/duplicates.ipynb #7da0e14e
 _CUT = 0.04   # of each side; what lies around it is near enough
 
 def _sampling(side: int, first: float, last: float) -> np.ndarray:
@@ -89,7 +89,7 @@ def _inner(channels: np.ndarray) -> np.ndarray:
     matrix = _sampling(SIDE, first, SIDE - 1 - first)
     return matrix @ channels @ matrix.T
 
-# %% ../../nbs/engine/duplicates.ipynb #2fadb85e
+# %% ../../nbs/engine/duplicates.ipynb #40e3f80f
 ALIKE = 0.85
 
 class _Looks:
@@ -109,7 +109,7 @@ def _best_margin(ways: list, rows: slice, beyond: int) -> np.ndarray:
         best = margin if best is None else np.maximum(best, margin, out=best)
     return best
 
-# %% ../../nbs/engine/duplicates.ipynb #691847c9
+# %% ../../nbs/engine/duplicates.ipynb #91056f00
 _ROWS = 500   # photos that are compared with all others at once: 10,000 photos need 40 MB
 
 def _ways(channels: np.ndarray, threshold: float) -> tuple[list, np.ndarray]:
@@ -140,7 +140,7 @@ def alike_pairs(
                 pairs[known[i], known[j]] = min(value, 1.)
     return pairs
 
-# %% ../../nbs/engine/duplicates.ipynb #469884f3
+# %% ../../nbs/engine/duplicates.ipynb #520bcf5f
 def alike_to(
     looks: Sequence[str],
     one: str,
@@ -154,7 +154,7 @@ def alike_to(
     margin = _best_margin(ways, slice(0, 1), 1)[0]
     return [known[i] for i in np.flatnonzero(margin > 0)]
 
-# %% ../../nbs/engine/duplicates.ipynb #0dfc3783
+# %% ../../nbs/engine/duplicates.ipynb #3304e6d0
 _FIT_SIDE = 48
 _FIT_STEPS = 12
 _MOST_SHIFT, _MOST_STRETCH = 0.25, 0.3   # in halves of the picture; beyond that it is another photo
@@ -174,7 +174,7 @@ def _moved(channels: np.ndarray, fit: np.ndarray) -> np.ndarray:
     across, down = [(middle*first, middle*last) for first, last in ends]
     return _sampling(side, *down) @ channels @ _sampling(side, *across).T
 
-# %% ../../nbs/engine/duplicates.ipynb #91402050
+# %% ../../nbs/engine/duplicates.ipynb #b62ef803
 def _inside(fit: np.ndarray, side: int) -> np.ndarray:
     "Which places, bool (side, side), are known after moving."
     places = np.linspace(-1, 1, side)
@@ -200,7 +200,7 @@ def _fitted(still: np.ndarray, moving: np.ndarray) -> np.ndarray:
             break
     return fit
 
-# %% ../../nbs/engine/duplicates.ipynb #91300648
+# %% ../../nbs/engine/duplicates.ipynb #61d26fcd
 SAME_WITHIN = 0.55   # pixels of 48; measured below
 _NOISE = 8.**2      # of each pixel: what compression does to brightness where nothing is steep
 _LEAST_GAIN, _MOST_GAIN = 0.7, 1.4
@@ -224,7 +224,7 @@ def _misfit(still: np.ndarray, moving: np.ndarray) -> float:
     difference = _difference(still[:, inside], _moved(moving, fit)[:, inside])
     return float(np.sqrt(difference/(slope + _NOISE)))
 
-# %% ../../nbs/engine/duplicates.ipynb #b8c341c9
+# %% ../../nbs/engine/duplicates.ipynb #dc5b84f1
 def misfit(
     a: Any,     # photos: anything that `open_photo` takes
     b: Any,
@@ -240,7 +240,7 @@ def same_photo(
     "Are these the same photo, perhaps resized, saved again, cut a little, mirrored? Raises `PhotoError`."
     return misfit(a, b) <= SAME_WITHIN
 
-# %% ../../nbs/engine/duplicates.ipynb #1d9c91d8
+# %% ../../nbs/engine/duplicates.ipynb #bb11a53c
 def _look_or_nothing(photo: Any) -> str:
     try:
         return look(photo)
@@ -274,7 +274,7 @@ def copies_among(
     "Pairs (i, j), i < j, of photos that are the same, with the likeness of their looks."
     return confirmed(photos, alike_pairs(looks_of(photos)))
 
-# %% ../../nbs/engine/duplicates.ipynb #47a15651
+# %% ../../nbs/engine/duplicates.ipynb #518ae814
 def worse_copies(
     pairs: dict[tuple[int, int], float],   # as `copies_among` returns them
     quality: Callable[[int], Any] | None = None,   # the larger the better; `None`: the first is the best
