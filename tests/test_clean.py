@@ -1,10 +1,12 @@
 """Cleaning: what is found among real photos with known faults, what is missed, and that moving never loses a photo."""
+import json
 import shutil
 
 import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
+from cat_or_dog.cli import main
 from cat_or_dog.engine.body import features
 from cat_or_dog.engine.clean import (
     ASIDE,
@@ -187,3 +189,15 @@ def test_a_suspect_that_vanished_does_not_stop_the_widget(drawn, tmp_path):
     widget = Cleaner(found)
     widget.menus[0].value = ASIDE
     assert widget.apply()[0].to is None and 'not there any more' in widget.said.value
+
+
+def test_the_command_lists_suspects_and_changes_nothing(drawn, tmp_path, capsys):
+    folder = shutil.copytree(drawn, tmp_path/'photos')
+    shutil.copy(folder/'dog'/'001.jpg', folder/'dog'/'copy.jpg')
+    before = sorted(folder.rglob('*'))
+    assert main(['clean', str(folder), '--json']) == 0
+    twin = next(s for s in json.loads(capsys.readouterr().out)['suspects'] if s['problem'] == 'duplicate')
+    assert {twin['file'], twin['other']} == {str(folder/'dog'/'001.jpg'), str(folder/'dog'/'copy.jpg')} and twin['score'] > 0.99
+    assert main(['clean', str(folder)]) == 0 and 'photos that are there twice' in capsys.readouterr().out
+    assert main(['clean', str(folder/'nowhere')]) == 1
+    assert sorted(folder.rglob('*')) == before

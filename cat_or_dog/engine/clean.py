@@ -180,7 +180,8 @@ class _Namer:
         choices = self._labels(i)
         suggestion = next((choice for choice in choices if choice.label == label), relabel(label, None))
         file, given = self.photos.files[i], self.photos.labels[i]
-        return Suspect(file, self.photos.root, given, 'label', suggestion, score, None, (KEEP, *choices, ASIDE))
+        possible = (KEEP, *choices, ASIDE)
+        return Suspect(file, self.photos.root, given, 'label', suggestion, score, None, possible)
 
 # %% ../../nbs/engine/clean.ipynb #susp3
 def suspects(
