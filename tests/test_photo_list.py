@@ -108,7 +108,8 @@ def test_json_lines_and_one_document_from_powershell(tmp_path):
 
 
 @pytest.mark.parametrize('data', [b'\xff\xd8\xff\xe0', TEXT.encode('cp932'), TEXT.encode('utf-16-le'),
-                                  codecs.BOM_UTF16_LE + b'odd'], ids=['photo', 'Shift JIS', 'no mark', 'cut off'])
+                                  'https://a.example/1.jpg'.encode('utf-16-le'), codecs.BOM_UTF16_LE + b'odd'],
+                         ids=['photo', 'Shift JIS', 'no mark', 'no mark, plain letters', 'cut off'])
 def test_what_is_no_text_is_said_to_be_none(tmp_path, data):
     (tmp_path/'list.txt').write_bytes(data)
     with pytest.raises(ValueError, match='list.txt is not a text file in UTF-8 or UTF-16: .* save it again'):
@@ -147,6 +148,7 @@ def test_a_label_may_differ_from_the_query(tmp_path):
     for query in 'jaguar animal', 'big cat':
         assert find_photos(query, source=tmp_path/'l', label='jaguar') == [Found(urls(1)[0], 'jaguar')]
     assert find_photos('sports car', source=tmp_path/'l', label='auto') == [Found(urls(2)[0], 'auto')]
+    assert from_list('sports car', 9, tmp_path/'l', label='auto') == [Found(urls(2)[0], 'auto')]
     with pytest.raises(SearchError, match="a word of 'lynx'; it has car, jaguar"):
         find_photos('big cat', source=tmp_path/'l', label='lynx')
 

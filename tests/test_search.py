@@ -388,3 +388,13 @@ def test_an_answer_that_may_grow_is_not_kept(cache):
     assert photo_list.kept(question) is None and not cache.exists()
     photo_list.keep(question, Answer([photo], complete=False, note='That is all\nthat it gives.'))
     assert photo_list.kept(question) == Answer([photo], complete=False, note='That is all that it gives.')
+
+
+def test_a_misspelt_source_is_no_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="no source 'openvers': use auto, ddgs, openverse, commons, drawings, or the file"):
+        search_images('cat', source='openvers')
+    with pytest.raises(FileNotFoundError, match='There is no list openvers.txt'):
+        search_images('cat', source='openvers.txt')
+    (tmp_path/'mine').write_text('https://a.example/1.jpg')
+    assert search_images('cat', source='mine') == ['https://a.example/1.jpg']

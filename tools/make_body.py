@@ -20,7 +20,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from timm.data import ImageNetInfo
 from torch import nn
 
-from cat_or_dog.train import efficientnet_lite0
+from cat_or_dog.engine.convert import efficientnet_lite0
 from cat_or_dog.engine.drawings import LABELS, draw
 from cat_or_dog.engine.photo import pixels
 

@@ -47,7 +47,7 @@ def contact_sheet(
 
 # %% ../../nbs/engine/drawings.ipynb #0972c72f
 LABELS = 'cat', 'dog'
-PARTS = 'body chest leg paw tail tip head cheek muzzle ear inner nose'.split()
+PARTS = ['body', 'chest', 'leg', 'paw', 'tail', 'tip', 'head', 'cheek', 'muzzle', 'ear', 'inner', 'nose']
 Colour = tuple[int, int, int]
 
 @dataclass(frozen=True)

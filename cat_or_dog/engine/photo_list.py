@@ -46,7 +46,7 @@ MARKS = {codecs.BOM_UTF8: 'utf-8-sig',
 MARK = '\ufeff'
 
 def decoded(data: bytes) -> str:
-    "Bytes of a text file as text, without marks. Raises `UnicodeError` for what is not UTF-8 and has no mark."
+    "The text in a file, without marks. Raises `UnicodeError` for what is not UTF-8 and has no mark."
     encodings = (encoding for mark, encoding in MARKS.items() if data.startswith(mark))
     text = data.decode(next(encodings, 'utf-8'))
     if '\0' in text:
@@ -85,7 +85,7 @@ def from_words(line: str) -> Found:
 
 # %% ../../nbs/engine/photo_list.ipynb #5214244a
 def read_list(
-    file: str | os.PathLike,   # JSON lines, what `cat-or-dog search` prints (also with --json), or a URL a line
+    file: str | os.PathLike,   # JSON lines, a URL a line, or what `cat-or-dog search` prints, also as JSON
 ) -> list[Found]:              # what a line does not say is ''
     "Read a list of photos. Raises `OSError`, or `ValueError` with the file and line that cannot be read."
     photos = []

@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from .drawing_server import drawing_urls
@@ -337,7 +338,7 @@ def drawn_photos(
     "Drawings for a query that names a cat or a dog. Raises `SearchError` for any other."
     named = _animals(query) or _animals(label)
     if len(named) != 1:
-        raise SearchError(f'There are no drawings of {query!r}, only of cats and dogs: '
+        raise SearchError(f'There are no drawings of {query!r}, only of cats or of dogs: '
                           'search online, or give source= the file of a saved list.')
     animal, = named
     return [Found(url, title=f'Drawing {i} of a {animal}', author='cat_or_dog', license='Apache-2.0',
@@ -372,8 +373,14 @@ def check_search(query: str, n: int, source: object, license: str) -> None:
         raise ValueError(f'A search needs words, and n of 1 or more; this one has {query!r} and n={n}.')
     if license not in ('', 'open'):
         raise ValueError(f"There is no license={license!r}: use 'open', or '' for any.")
+    sources = ['auto', *ENGINES, 'drawings']
+    a_name = isinstance(source, str) and source.isidentifier()   # 'openvers'; 'mine.txt' is a file
+    if a_name and source not in sources and not Path(str(source)).exists():
+        raise ValueError(f'There is no source {source!r}: use {", ".join(sources)}, '
+                         'or the file of a saved list.')
     if source == 'ddgs' and license:
-        raise ValueError("ddgs does not know licences: with license='open' use source='openverse' or 'commons'.")
+        raise ValueError('ddgs does not know licences: '
+                         "with license='open' use source='openverse' or 'commons'.")
 
 # %% ../../nbs/engine/search_engines.ipynb #ae084dee
 @dataclass(frozen=True)
