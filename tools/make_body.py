@@ -20,7 +20,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from timm.data import ImageNetInfo
 from torch import nn
 
-from cat_or_dog.train import efficientnet_lite0
+from cat_or_dog.engine.convert import efficientnet_lite0
 from cat_or_dog.engine.drawings import LABELS, draw
 from cat_or_dog.engine.photo import pixels
 
@@ -133,9 +133,22 @@ def add_to_bias(graph, convolution, step: float) -> None:
         arrays[name].CopyFrom(numpy_helper.from_array(value, name))
 
 
+def tidied(model: onnx.ModelProto) -> onnx.ModelProto:
+    "`model` without what no run needs: notes of the exporter (with paths of the machine that made it), unused numbers."
+    del model.metadata_props[:]
+    used = {name for node in model.graph.node for name in node.input}
+    unused = [array for array in model.graph.initializer if array.name not in used]
+    for array in unused:
+        model.graph.initializer.remove(array)
+    for node in model.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ''
+    return model
+
+
 def make_body() -> bytes:
     "The whole-number body: 'photo', uint8 (n, height, width, 3) -> 'maps' and 'features', as the bytes of an ONNX file."
-    model = from_bytes(quantised(exported(Body(efficientnet_lite0())), shown()))
+    model = tidied(from_bytes(quantised(exported(Body(efficientnet_lite0())), shown())))
     model.doc_string = 'EfficientNet-Lite0, pretrained on ImageNet, in whole numbers; see NOTICE'
     onnx.checker.check_model(model)
     return model.SerializeToString()
