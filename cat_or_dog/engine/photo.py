@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['FORMATS', 'START_BYTES', 'MAX_BYTES', 'MAX_PIXELS', 'DRAFT', 'BIG', 'is_heic', 'looks_like_photo', 'PhotoError',
-           'photo_bytes', 'open_photo', 'why_unreadable', 'middle_box', 'pixels', 'thumbnail', 'to_jpeg', 'data_url']
+           'photo_bytes', 'open_photo', 'photo_size', 'why_unreadable', 'middle_box', 'middle_square', 'pixels',
+           'thumbnail', 'to_jpeg', 'data_url']
 
 # %% ../../nbs/engine/photo.ipynb #57caeca2
 import io
@@ -233,6 +234,22 @@ def open_photo(
         code, reason = _refusal(error, data, max_pixels)
     raise PhotoError(name, code, reason)
 
+# %% ../../nbs/engine/photo.ipynb #3789061f
+def photo_size(
+    data: bytes,                    # what is in a photo's file
+    max_pixels: int = MAX_PIXELS,   # more than this is refused
+    name: str = 'the photo',
+) -> tuple[int, int]:               # width and height in pixels, as they lie in the file
+    "The size of a photo. Raises `PhotoError`."
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        if image.width*image.height > max_pixels:
+            raise Image.DecompressionBombError
+        return image.size
+    except Exception as error:
+        code, reason = _refusal(error, data, max_pixels)
+    raise PhotoError(name, code, reason)
+
 # %% ../../nbs/engine/photo.ipynb #63f60862
 def why_unreadable(
     photo: Any,              # anything that `open_photo` takes
@@ -255,22 +272,32 @@ def middle_box(
     w, h = min(width, (width + height)/2), min(height, (width + height)/2)
     return (width - w)/2, (height - h)/2, (width + w)/2, (height + h)/2
 
+def middle_square(
+    width: int,
+    height: int,
+) -> tuple[int, int, int, int]:   # left, top, right, bottom, in pixels
+    "The box of the largest square in the middle, as fastai's `Resize(size)` cuts it."
+    side = min(width, height)
+    left, top = (width - side)//2, (height - side)//2
+    return left, top, left + side, top + side
+
 # %% ../../nbs/engine/photo.ipynb #d4944215
 BIG = 16_000_000   # pixels; of photos with more, one at a time is unpacked
 _one_big_photo = threading.Lock()
 
 def _square(photo: Any, size: int, resize: str, max_pixels: int, name: str) -> np.ndarray:
     "`photo`, unless it has more than `max_pixels`, as a square, uint8 (size, size, 3). Raises `PhotoError`."
-    if resize == 'squish':
+    if resize in ('squish', 'crop'):
         image = open_photo(photo, max_pixels=max_pixels, name=name)
-        return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
+        box = None if resize == 'squish' else middle_square(*image.size)
+        return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box=box))
     image = open_photo(photo, least=int(DRAFT*size), max_pixels=max_pixels, name=name)
     return np.asarray(image.resize((size, size), Image.Resampling.HAMMING, box=middle_box(*image.size)))
 
 def pixels(
     photo: Any,                                    # anything that `open_photo` takes
     size: int = 192,                               # side of the square, in pixels
-    resize: Literal['squish', 'half'] = 'squish',  # squish: as fastai's; half: half cropped, half squished
+    resize: Literal['squish', 'half', 'crop'] = 'squish',  # squish: as fastai's; half: half cropped, half squished
     name: str = '',                                # what to call it in an error; '': its own name
 ) -> np.ndarray:                                   # uint8 (size, size, 3), RGB, 0 to 255
     "`photo` as the square that a model sees. Raises `PhotoError`."
