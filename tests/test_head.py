@@ -112,3 +112,17 @@ def test_learning_curve():
     points = curve_from_features(X, y, [1, 20, 500], 5, 42, False)
     assert [p.photos for p in points] == [1, 20] and points[1].error_rate < points[0].error_rate
     assert all(p.low <= p.error_rate <= p.high for p in points)
+
+
+def test_biases_cost_nothing():
+    Z, targets, W = np.ones((4, 1)), np.eye(2)[[0, 0, 1, 1]], np.array([[3., -1.]])
+    assert Problem(Z, targets, np.zeros((4, 2)), 1.).loss(W)[0] == Problem(Z, targets, np.zeros((4, 2)), 0.).loss(W)[0]
+
+
+def test_a_fold_does_not_choose_its_own_temperature():
+    "Fold 0 is sure and half wrong; the temperature that fold 1, always right, chose for it is 1."
+    sums, fold = np.array([[[9., 0.]]*8]), np.array([0]*4 + [1]*4)
+    targets = np.eye(2)[[0, 1, 0, 1, 0, 0, 0, 0]]
+    found = module.honest(module.Hidden([1.], sums, fold), targets)
+    assert np.allclose(found[:4], module.log_softmax(sums[0][:4]))
+    assert not np.allclose(found[4:], module.log_softmax(sums[0][4:]))
