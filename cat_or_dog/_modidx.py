@@ -706,6 +706,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                         'cat_or_dog.engine.head.folds': ('engine/head.html#folds', 'cat_or_dog/engine/head.py'),
                                         'cat_or_dog.engine.head.hide_in_turn': ( 'engine/head.html#hide_in_turn',
                                                                                  'cat_or_dog/engine/head.py'),
+                                        'cat_or_dog.engine.head.hide_quickly': ( 'engine/head.html#hide_quickly',
+                                                                                 'cat_or_dog/engine/head.py'),
                                         'cat_or_dog.engine.head.honest': ('engine/head.html#honest', 'cat_or_dog/engine/head.py'),
                                         'cat_or_dog.engine.head.minimise': ('engine/head.html#minimise', 'cat_or_dog/engine/head.py'),
                                         'cat_or_dog.engine.head.neither_threshold': ( 'engine/head.html#neither_threshold',
