@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
 from .imagenet import head_start, known_classes, log_softmax, mass
@@ -241,8 +242,10 @@ def fit_head(
 ) -> Head:
     "A regularised softmax regression on a head start. Where a label has one photo, nothing is measured."
     labels, places = np.unique(np.asarray(y), return_inverse=True)
-    exact = X.astype(np.float64 if len(X)*len(labels) < LARGE else np.float32)
-    return _fit(exact, places, labels.tolist(), start, seed, measure)
+    small = len(X)*len(labels) < LARGE
+    exact = X.astype(np.float64 if small else np.float32)
+    with threadpool_limits(1 if small else None):   # on small matrices threads only wait for each other
+        return _fit(exact, places, labels.tolist(), start, seed, measure)
 
 def _fit(X: np.ndarray, places: np.ndarray, labels: list[str], start: bool, seed: int, measure: bool) -> Head:
     offset = head_start(X, labels).astype(X.dtype) if start else np.zeros((len(X), len(labels)), X.dtype)
