@@ -7,7 +7,7 @@ import httpcore, pytest
 from hypothesis import given, settings, strategies as st
 
 from cat_or_dog.download import download_photos
-from cat_or_dog.fetch import Limits, Refused, fetch, is_public, safe_client
+from cat_or_dog.engine.fetch import Limits, Refused, fetch, is_public, safe_client
 from hostile import GOOD, Hostile
 
 private = 'leads into a private network'
@@ -112,7 +112,7 @@ def test_a_host_is_allowed_by_its_name(names, site):
 
 
 def test_the_drawings_are_allowed_and_nothing_beside_them(site, tmp_path):
-    from cat_or_dog.drawings import drawing_urls
+    from cat_or_dog.engine.drawing_server import drawing_urls
     report = download_photos([*drawing_urls('cat', 2), site.url + 'plain', site.url + 'drawings/42/cat/1.jpg', 'http://10.0.0.1/drawings/42/cat/1.jpg'], tmp_path)
     assert [row['reason'] for row in report.rows] == ['', '', private, 'the same photo again', private]   # an old address of a drawing leads to the drawing
 
