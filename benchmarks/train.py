@@ -4,10 +4,10 @@
     python benchmarks/train.py --part quick    one part: quick, shell, learn, growth, limit, fastai, report
     python benchmarks/train.py --smoke         everything once, on drawings; writes nothing
 
-The photos are those of ../shared/photos (or CAT_OR_DOG_PHOTOS): trained on `train`, tested on `valid`. Each
-number is measured in a process of its own. What is measured is kept in benchmarks/train.json, so that a run can
-be stopped and taken up again; delete the file to begin anew. Ratios mean something only between numbers of one
-machine and day.
+The photos are those of ../shared/photos (or CAT_OR_DOG_PHOTOS): trained on `train`, tested on `valid`.
+Each number is measured in a process of its own. What is measured is kept in benchmarks/train.json, so that
+a run can be stopped and taken up again; delete the file to begin anew. Ratios mean something only between
+numbers of one machine and day.
 """
 import argparse
 import json
@@ -122,7 +122,7 @@ def learner(way, seed):
 
 
 def quick(size, seed, folder=None):
-    "Our quick way, nothing known beforehand; then the same again with all features known, and its predictions."
+    "Our quick way, nothing known beforehand; again with all features known; and its predictions."
     from cat_or_dog.train import train
     folder = folder or PHOTOS/'train'
     start = time.perf_counter()
@@ -241,7 +241,8 @@ def limit(size):
     def run(squares):
         return list(session.run(['features'], {'photo': np.stack(squares)})[0])
     squares = list(in_batches(files, square))
-    times = {'decode': lambda: list(in_batches(files, square)), 'body': lambda: list(in_batches(squares, run)),
+    times = {'decode': lambda: list(in_batches(files, square)),
+             'body': lambda: list(in_batches(squares, run)),
              'together': lambda: list(in_batches(files, lambda batch: run(square(batch))))}
     found = {name: best(f)/len(files)*1000 for name, f in times.items()}
     macs, rate = multiplications(size), peak_rate()
@@ -301,7 +302,7 @@ def shell(size):
         for name, photos in (('first', 'a'), ('new photos', 'b'), ('known photos', 'b')):
             if not (folder/photos).exists():
                 copies(folder/photos, n)
-            command = COMMAND, 'train', folder/photos, '--size', size, '--model', model
+            command = COMMAND, 'train', folder/photos, '--size', size, '--out', model
             found[name] = seconds_of(*command, cache=cache)
         predict = COMMAND, 'predict', files_in('valid')[0][0], '--model', model
         found['predict'] = min(seconds_of(*predict, cache=cache) for _ in range(3))
@@ -442,8 +443,8 @@ def table_prediction(results):
 def table_shell(results):
     "Lines: `cat-or-dog train` from the shell, on a fresh cache and later."
     article = over_seeds(results, 'fastai article', 'process')
-    lines = ['| from the shell | first, fresh cache, s | × article | later, new photos, s | known photos, s | '
-             'predict one, s |', '| --- | ---: | ---: | ---: | ---: | ---: |']
+    lines = ['| from the shell | first, fresh cache, s | × article | later, new photos, s | '
+             'known photos, s | predict one, s |', '| --- | ---: | ---: | ---: | ---: | ---: |']
     for size in SIZES:
         name = f'shell {size}'
         first = over_seeds(results, name, 'first')
@@ -502,13 +503,14 @@ def report(results):
              f'torch {version("torch")}, fastai {version("fastai")}, onnxruntime {version("onnxruntime")}. '
              'One machine, one day: only ratios mean something elsewhere. '
              f'{n} photos to train on, {test} others to test; five seeds, mean (smallest–largest). '
-             "The body is EfficientNet-Lite0 everywhere, not the article's resnet18. `×`: against the article's "
-             'way with batches of 64. "Whole process" has the imports in it. The seed of fastai\'s rows decides '
-             'the head\'s first weights, the order, and which fifth is set apart; that of ours, the folds.']
+             "The body is EfficientNet-Lite0 everywhere, not the article's resnet18. `×`: against the "
+             'article\'s way with batches of 64. "Whole process" has the imports in it. The seed of fastai\'s rows '
+             'decides the head\'s first weights, the order, and which fifth is set apart; that of ours, the folds.']
     for table in (table_training, table_prediction, table_shell, table_learning, table_growth, table_limit):
         lines += ['', *table(results)]
     lines += ['', f'Installed: base {installed("cat_or_dog"):.0f} MB, with onnx for training '
-              f'{installed("cat_or_dog", "onnx"):.0f} MB, fastai and timm {installed("fastai", "timm"):.0f} MB.',
+              f'{installed("cat_or_dog", "onnx"):.0f} MB, '
+              f'fastai and timm {installed("fastai", "timm"):.0f} MB.',
               '', '![Seconds to train, and photos that were wrong](train.png)', '']
     return '\n'.join(lines)
 
@@ -520,7 +522,8 @@ def plot(results, file):
     from matplotlib import pyplot as plt
     fig, axs = plt.subplots(1, 2, figsize=(11, 3.4), sharey=True, layout='constrained')
     rows = list(rows_of(results).items())[::-1]
-    for ax, key, title in zip(axs, ('process', 'errors'), ('whole process, s (log)', 'wrong photos'), strict=True):
+    titles = {'process': 'whole process, s (log)', 'errors': 'wrong photos'}
+    for ax, (key, title) in zip(axs, titles.items(), strict=True):
         for y, (name, _) in enumerate(rows):
             values = over_seeds(results, name, key)
             colour = '#0072b2' if name.startswith('quick') else '#666666'
