@@ -7,8 +7,8 @@ here = Path(__file__).parent
 parser = ConfigParser(interpolation=None, delimiters=['='])
 parser.read(here/'settings.ini', encoding='utf-8')
 cfg = parser['DEFAULT']
-extras = {name: cfg[f'{name}_requirements'].split() for name in ('app', 'train', 'course', 'notebooks', 'dev')}
-extras['course'] += extras['train']
+extras = {name: cfg[f'{name}_requirements'].split() for name in ('app', 'train', 'clean', 'course', 'notebooks', 'dev')}
+extras['course'] += extras['train'] + extras['clean']
 extras['dev'] += extras['app'] + extras['course'] + extras['notebooks']
 
 setup(version=cfg['version'], description=cfg['description'], author=cfg['author'], license=cfg['license'],
