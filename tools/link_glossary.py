@@ -8,10 +8,22 @@ from pathlib import Path
 
 import nbformat
 
-from cat_or_dog.engine.glossary import GLOSSARY
+from cat_or_dog.engine.glossary import GLOSSARY, SECTIONS, Term
 
 NBS = Path(__file__).resolve().parent.parent/'nbs'
+MARK = '<!-- filled from the tables below by tools/link_glossary.py -->'
 LINK = re.compile(r'\]\(((?:engine/)?glossary\.ipynb)#([^)\s]*)(?: "[^"]*")?\)')
+
+
+def entry(term: Term) -> str:
+    "One word on the glossary page; its heading is the anchor."
+    return f'### {term.term}\n\n**{term.japanese}**: {term.meaning}. → [{term.page}](../{term.page}.ipynb)'
+
+
+def all_entries() -> str:
+    "All words, as Markdown."
+    parts = [f'## {title}\n\n' + '\n\n'.join(map(entry, terms.values())) for title, terms in SECTIONS.items()]
+    return MARK + '\n\n' + '\n\n'.join(parts)
 
 
 def titled(match: re.Match) -> str:
@@ -26,7 +38,11 @@ def titled(match: re.Match) -> str:
 
 def filled(nb) -> list[str]:
     "The sources of all cells of a notebook, with the links filled in."
-    return [LINK.sub(titled, c.source) if c.cell_type == 'markdown' else c.source for c in nb.cells]
+    def source_of(cell) -> str:
+        if cell.cell_type != 'markdown':
+            return cell.source
+        return all_entries() if cell.source.startswith(MARK) else LINK.sub(titled, cell.source)
+    return [source_of(cell) for cell in nb.cells]
 
 
 def main() -> None:
