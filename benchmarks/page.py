@@ -10,8 +10,8 @@ from pathlib import Path
 here = Path(__file__).resolve().parent
 sys.path.insert(0, str(here.parent/'tests'))
 
-from cat_or_dog.drawings import draw
-from cat_or_dog.page import describe
+from cat_or_dog.engine.drawings import draw
+from cat_or_dog.engine.page import describe
 from cat_or_dog.train import train
 from page_load import load
 

@@ -10,11 +10,13 @@ __all__ = ['Clocks', 'clocked_protocol', 'WithClocks', 'listen', 'address_of', '
 import asyncio
 import socket
 import threading
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
 import uvicorn
+from PIL import Image
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from .page import LOCAL_HOSTS, NOBODY, Limits, page_app
@@ -160,6 +162,7 @@ def serve(
     ready: Callable = print,          # called with the page's address once it listens
 ) -> Served | None:                   # in a notebook: what stops it; else it returns after Ctrl-C
     "Show the page. Raises `OSError` with one sentence if it cannot listen there."
+    warnings.simplefilter('ignore', Image.DecompressionBombWarning)   # Pillow's; we have a limit of our own
     app = page_app(model, limits, names_for(host, allow_hosts), embed_in)
     listening = listen(host, port)
     server = server_for(app, limits)
