@@ -1,17 +1,56 @@
-"""Training and prediction, side by side with raw fastai: one run, one machine, each measurement in a process of its own.
+"""Training and prediction side by side with raw fastai, on equal footing: `make bench`, or a part of it.
 
-    python benchmarks/train.py        writes benchmarks/train.md and benchmarks/train.png
+    python benchmarks/train.py                 what is not measured yet; then train.md and train.png
+    python benchmarks/train.py --part quick    one part: quick, shell, learn, growth, limit, fastai, report
+    python benchmarks/train.py --smoke         everything once, on drawings; writes nothing
 
-The photos are those of ../shared/photos (or CAT_OR_DOG_PHOTOS): trained on `train`, 400 photos, tested on `valid`, 200 others.
+The photos are those of ../shared/photos (or CAT_OR_DOG_PHOTOS): trained on `train`, tested on `valid`. Each
+number is measured in a process of its own. What is measured is kept in benchmarks/train.json, so that a run can
+be stopped and taken up again; delete the file to begin anew. Ratios mean something only between numbers of one
+machine and day.
 """
-import json, os, platform, re, shutil, subprocess, sys, tempfile, time
-from importlib.metadata import distribution, version
+import argparse
+import json
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 
-root = Path(__file__).resolve().parent.parent
-photos = Path(os.environ.get('CAT_OR_DOG_PHOTOS', root.parent/'shared'/'photos'))
-os.environ.update(CAT_OR_DOG_OFFLINE='1', PYTHONWARNINGS='ignore', TQDM_DISABLE='1')
-valid = sorted((photos/'valid').glob('*/*.jpg'))
+from cat_or_dog.engine.files import usable_cores, write_whole
+
+ROOT = Path(__file__).resolve().parent.parent
+PHOTOS = Path(os.environ.get('CAT_OR_DOG_PHOTOS', ROOT.parent/'shared'/'photos'))
+RESULTS = ROOT/'benchmarks'/'train.json'
+SEEDS = range(1, 6)
+SIZES = 192, 256
+ARTICLE_SIZE = 192
+MEGA = 1e6
+COMMAND = Path(sys.executable).parent/'cat-or-dog'
+
+
+@dataclass
+class Way:
+    "One way to call fastai; all of them on EfficientNet-Lite0, all with `fine_tune(3)` at 192 pixels."
+    text: str
+    batch: int = 64
+    fixed: bool = False      # the body's batch norm keeps its pretrained statistics
+    train_bn: bool = True    # fastai's default: batch norm's own weights learn, also while the body is frozen
+
+
+WAYS = {
+    'article': Way('as the article writes it, batches of 64'),
+    'article32': Way('as the article writes it, batches of 32', batch=32),
+    'fixed': Way('only fixed statistics, batches of 64', fixed=True),
+    'train_bn': Way('only `train_bn=False`, batches of 64', train_bn=False),
+    'both': Way('both, batches of 64', fixed=True, train_bn=False),
+}
 
 
 def best(f, times=3):
@@ -24,127 +63,249 @@ def best(f, times=3):
     return min(seconds)
 
 
-# What runs in a process of its own. Each returns a dict; `measure` adds the peak memory.
+def files_in(part):
+    "The photos of 'train' or 'valid', and their labels."
+    files = sorted((PHOTOS/part).glob('*/*.jpg'))
+    return files, [file.parent.name for file in files]
 
-def fastai(way):
-    "Raw fastai on efficientnet_lite0: 'article' = fine_tune(3) as written; 'best' = one frozen epoch, batch norm fixed; 'repaired' = fine_tune(3), batch norm fixed."
+
+def quality(probabilities, actual, labels):
+    "Errors and loss of predictions, (n, labels)."
+    import numpy as np
+
+    from cat_or_dog.engine.scores import scores
+    found = scores(np.asarray(probabilities), actual, labels)
+    right = np.asarray(probabilities)[np.arange(len(actual)), [labels.index(label) for label in actual]]
+    loss = float(-np.log(np.maximum(right, 1e-9)).mean())
+    return {name: found[name] for name in ('errors', 'n', 'calibration_error')} | {'loss': loss}
+
+
+# What runs in a process of its own. Each returns a dict; `measure` adds the peak memory and, if the function
+# says when the model was trained (`done`, by `time.time()`), the seconds of the whole process up to then.
+
+def fastai(name, seed, epochs=3, speed=False):
+    "`fine_tune` through fastai, by the way called `name`; with `speed`, also how fast it predicts."
+    from fastai.vision.all import set_seed
+
+    from cat_or_dog.engine.convert import register_lite0
+    register_lite0()
+    set_seed(seed, reproducible=True)
     start = time.perf_counter()
-    from fastai.vision.all import (CategoryBlock, DataBlock, ImageBlock, RandomSplitter, Resize, error_rate, get_image_files, parent_label, set_seed, vision_learner)
-    imported = time.perf_counter() - start
-    from cat_or_dog.predict import scores
-    from cat_or_dog.train import _register_lite0, efficientnet_lite0, fixed_batch_norm
-    _register_lite0()
-    set_seed(42, reproducible=True)
-    start = time.perf_counter()
-    dls = DataBlock(blocks=(ImageBlock, CategoryBlock), get_items=get_image_files, splitter=RandomSplitter(valid_pct=0.2, seed=42), get_y=parent_label,
-                    item_tfms=[Resize(192, method='squish')]).dataloaders(photos/'train', bs=64 if way == 'article' else 32, num_workers=0)
-    options = {} if way == 'article' else dict(train_bn=False, cbs=fixed_batch_norm())
-    learn = vision_learner(dls, efficientnet_lite0, metrics=error_rate, **options)
+    learn = learner(WAYS[name], seed)
+    files, actual = files_in('valid')
     with learn.no_bar(), learn.no_logging():
-        if way == 'best':
-            learn.freeze()
-            learn.fit_one_cycle(1, 2e-3, pct_start=0.99)   # the frozen epoch of fine_tune
-        else: learn.fine_tune(3)
-        seconds = time.perf_counter() - start
-        bulk = best(lambda: learn.get_preds(dl=dls.test_dl(valid)), 2)
-        probabilities = learn.get_preds(dl=dls.test_dl(valid))[0].numpy()
-        one = best(lambda: [learn.predict(f) for f in valid[:20]])/20
-        collect_statistics(learn)
-        collected = learn.get_preds(dl=dls.test_dl(valid))[0].numpy()
-    actual = [f.parent.name for f in valid]
-    result = scores(probabilities, actual, list(dls.vocab))
-    return dict(imported=imported, seconds=seconds, one=one, bulk=len(valid)/bulk, collected=scores(collected, actual, list(dls.vocab))['errors'],
-                **{k: result[k] for k in ('errors', 'n', 'error_rate', 'calibration_error')})
+        learn.fine_tune(epochs)
+        seconds, done = time.perf_counter() - start, time.time()
+        loader = learn.dls.test_dl(files)
+        probabilities = learn.get_preds(dl=loader)[0].numpy()
+        result = quality(probabilities, actual, list(learn.dls.vocab))
+        if speed:
+            bulk = best(lambda: learn.get_preds(dl=learn.dls.test_dl(files)), 2)
+            one = best(lambda: [learn.predict(file) for file in files[:20]])/20
+            result |= {'bulk': len(files)/bulk, 'one': one}
+    return result | {'seconds': seconds, 'done': done}
 
 
-def collect_statistics(learn):
-    "Collect the running statistics of all batch norm layers anew, over the training photos; no parameter changes."
-    import torch
-    norms = [m for m in learn.model.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
-    for m in norms:
-        m.reset_running_stats()
-        m.momentum = None
-    learn.model.train()
-    with torch.no_grad():
-        for xb, _ in learn.dls.train: learn.model(xb)
+def learner(way, seed):
+    "The article's learner, but for the body: EfficientNet-Lite0, since resnet18's weights need the web."
+    from fastai.vision import all as vision
+
+    from cat_or_dog.engine.convert import efficientnet_lite0, fixed_batch_norm
+    block = vision.DataBlock(blocks=(vision.ImageBlock, vision.CategoryBlock), get_y=vision.parent_label,
+                             get_items=vision.get_image_files,
+                             splitter=vision.RandomSplitter(valid_pct=0.2, seed=seed),
+                             item_tfms=[vision.Resize(ARTICLE_SIZE, method='squish')])
+    loaders = block.dataloaders(PHOTOS/'train', bs=way.batch, num_workers=0)
+    callbacks = [fixed_batch_norm()] if way.fixed else []
+    return vision.vision_learner(loaders, efficientnet_lite0, metrics=vision.error_rate,
+                                 train_bn=way.train_bn, cbs=callbacks)
 
 
-def quick(size, start_='yes', folder=None):
-    "Our quick way, from nothing but the exported body; then its predictions."
-    start = time.perf_counter()
+def quick(size, seed, folder=None):
+    "Our quick way, nothing known beforehand; then the same again with all features known, and its predictions."
     from cat_or_dog.train import train
-    imported = time.perf_counter() - start
+    folder = folder or PHOTOS/'train'
     start = time.perf_counter()
-    model = train(folder or photos/'train', size=int(size), head_start=start_ == 'yes')
-    seconds = time.perf_counter() - start
-    if folder: return dict(seconds=seconds, imported=imported)
-    start = time.perf_counter()
-    train(photos/'train', size=int(size), head_start=start_ == 'yes')
-    again = time.perf_counter() - start
-    result = model.evaluate(valid)
-    bulk = best(lambda: list(model.predict_many(valid*3)))/3
-    one = best(lambda: [model.predict(f) for f in valid[:50]])/50
-    return dict(imported=imported, seconds=seconds, again=again, one=one, bulk=len(valid)/bulk, megabytes=len(model.data)/1e6, lam=model.metadata['regularisation'],
-                **{k: result[k] for k in ('errors', 'n', 'error_rate', 'calibration_error', 'neither')})
+    model = train(folder, size=size, seed=seed)
+    seconds, done = time.perf_counter() - start, time.time()
+    again = best(lambda: train(folder, size=size, seed=seed), 1)
+    files, actual = files_in('valid')
+    answers = [answer for _, answer in model.predict_many(files)]
+    probabilities = [[answer.probabilities[label] for label in model.labels] for answer in answers]
+    bulk = best(lambda: list(model.predict_many(files*3)))/3
+    one = best(lambda: [model.predict(file) for file in files[:50]])/len(files[:50])
+    return quality(probabilities, actual, model.labels) | {
+        'seconds': seconds, 'done': done, 'again': again, 'bulk': len(files)/bulk, 'one': one,
+        'megabytes': len(model.data)/MEGA, 'neither': sum(answer.neither for answer in answers)}
 
 
-def floor(size):
+def untrained(size):
     "No training: what ImageNet's own head says."
-    import numpy as np
-    from cat_or_dog.train import features, head_start
-    guess = np.array(['cat', 'dog'])[head_start(features(valid, int(size)), ['cat', 'dog']).argmax(1)]
-    return dict(errors=int((guess != [f.parent.name for f in valid]).sum()), n=len(valid))
+    from cat_or_dog.engine.body import features
+    from cat_or_dog.engine.imagenet import head_start
+    files, actual = files_in('valid')
+    labels = sorted(set(actual))
+    said = head_start(features(files, size), labels).argmax(1)
+    return {'errors': sum(labels[k] != label for k, label in zip(said, actual, strict=True)), 'n': len(files)}
 
 
-def few(size, n='5', draws=20):
-    "Error rates with `n` photos a label, averaged over random choices: with the head start and from zero."
+def few(size, n, draws=20):
+    "Error rates of heads that saw `n` photos of each label: mean and worst of random choices."
     import numpy as np
-    from cat_or_dog.train import features, fit_head, head_probabilities
-    files = sorted((photos/'train').glob('*/*.jpg'))
-    X, y, V, actual = features(files, int(size)), np.array([f.parent.name for f in files]), features(valid, int(size)), np.array([f.parent.name for f in valid])
+
+    from cat_or_dog.engine.body import features
+    from cat_or_dog.engine.head import fit_head
+    (files, y), (others, actual) = files_in('train'), files_in('valid')
+    X, V, y, actual = features(files, size), features(others, size), np.array(y), np.array(actual)
     found = {}
     for start in (True, False):
         wrong = []
         for seed in range(draws):
             rng = np.random.default_rng(seed)
-            chosen = np.concatenate([rng.choice(np.flatnonzero(y == label), int(n), replace=False) for label in ('cat', 'dog')])
-            wrong.append((np.array(['cat', 'dog'])[head_probabilities(fit_head(X[chosen], y[chosen], start), V).argmax(1)] != actual).mean())
-        found['with' if start else 'without'] = float(np.mean(wrong))
+            pools = [np.flatnonzero(y == label) for label in np.unique(y)]
+            chosen = np.concatenate([rng.choice(pool, min(n, len(pool)), replace=False) for pool in pools])
+            head = fit_head(X[chosen], y[chosen], start=start, seed=seed)
+            said = np.array(head.labels)[head.probabilities(V).argmax(1)]
+            wrong.append(float((said != actual).mean()))
+        found['with' if start else 'without'] = {'mean': float(np.mean(wrong)), 'worst': max(wrong)}
     return found
 
 
-def drawings(size):
-    "Trained on 400 drawings alone, tested on real photos."
-    from cat_or_dog.drawings import draw
+def only_drawings(size, each=200):
+    "Trained on drawings alone, tested on real photos."
+    from cat_or_dog.engine.drawings import LABELS, draw
     from cat_or_dog.train import train
-    found = {}
+    files, actual = files_in('valid')
     with tempfile.TemporaryDirectory() as folder:
-        for label in ('cat', 'dog'):
+        for label in LABELS:
             (Path(folder)/label).mkdir()
-            for i in range(200): draw(label, i).save(Path(folder)/label/f'{i}.jpg', quality=92)
-        for start in (True, False):
-            result = train(folder, size=int(size), head_start=start).evaluate(valid)
-            found['with' if start else 'without'] = dict(errors=result['errors'], n=result['n'], neither=result['neither'])
-    return found
+            for i in range(each):
+                draw(label, i).save(Path(folder)/label/f'{i}.jpg', quality=92)
+        model = train(folder, size=size)
+    answers = [answer for _, answer in model.predict_many(files)]
+    wrong = sum(answer.label != label for answer, label in zip(answers, actual, strict=True))
+    return {'errors': wrong, 'n': len(files), 'neither': sum(answer.neither for answer in answers)}
 
 
-def measure(name, *args, fresh=True):
-    "Run one of the functions above in a new process, with an empty cache of features (the body's files are kept)."
-    environment = dict(os.environ)
-    with tempfile.TemporaryDirectory() as cache:
-        from cat_or_dog.search import cache_folder
-        for file in cache_folder().glob('tf_*'): shutil.copy(file, cache)
-        if fresh: environment['CAT_OR_DOG_CACHE'] = cache
-        done = subprocess.run([sys.executable, __file__, name, *map(str, args)], env=environment, capture_output=True, text=True)
-    if done.returncode: raise SystemExit(done.stderr)
+# How far is the limit?
+
+def multiplications(size):
+    "Multiply-and-adds of the body for one photo: for each convolution, its weights times its places."
+    import numpy as np
+    import onnx
+
+    from cat_or_dog.engine.body import body, open_session
+    model = onnx.load_from_string(body())
+    makers = {name: node for node in model.graph.node for name in node.output}
+    shapes = {array.name: tuple(array.dims) for array in model.graph.initializer}
+    convolutions = [node for node in model.graph.node if node.op_type == 'Conv']
+    for node in convolutions:
+        output = onnx.helper.make_tensor_value_info(node.output[0], onnx.TensorProto.FLOAT, None)
+        model.graph.output.append(output)
+    session = open_session(model.SerializeToString())
+    names = [node.output[0] for node in convolutions]
+    outputs = session.run(names, {'photo': np.zeros((1, size, size, 3), np.uint8)})
+    weights = [shapes[makers[node.input[1]].input[0]] for node in convolutions]
+    return sum(int(np.prod(w))*out.shape[2]*out.shape[3] for w, out in zip(weights, outputs, strict=True))
+
+
+def peak_rate(side=1024):
+    "Whole multiply-and-adds a second of all cores, at their best: a product of two large matrices of bytes."
+    import numpy as np
+    from onnx import TensorProto, helper
+
+    from cat_or_dog.engine.body import open_session
+    inputs = [helper.make_tensor_value_info('a', TensorProto.UINT8, [side, side]),
+              helper.make_tensor_value_info('b', TensorProto.INT8, [side, side])]
+    output = helper.make_tensor_value_info('c', TensorProto.INT32, [side, side])
+    node = helper.make_node('MatMulInteger', ['a', 'b'], ['c'])
+    graph = helper.make_graph([node], 'product', inputs, [output])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 18)], ir_version=10)
+    session = open_session(model.SerializeToString(), usable_cores())
+    rng = np.random.default_rng(0)
+    feed = {'a': rng.integers(0, 255, (side, side), np.uint8),
+            'b': rng.integers(-64, 64, (side, side), np.int8)}
+    return side**3/best(lambda: session.run(None, feed), 10)
+
+
+def limit(size):
+    "Milliseconds a photo on all cores: decoding, body, both together, and the body at the peak rate."
+    import numpy as np
+
+    from cat_or_dog.engine.batches import in_batches
+    from cat_or_dog.engine.body import body, open_session
+    from cat_or_dog.engine.photo import pixels
+    files, session = files_in('train')[0], open_session(body())
+    def square(batch):
+        return [pixels(file, size, 'half') for file in batch]
+    def run(squares):
+        return list(session.run(['features'], {'photo': np.stack(squares)})[0])
+    squares = list(in_batches(files, square))
+    times = {'decode': lambda: list(in_batches(files, square)), 'body': lambda: list(in_batches(squares, run)),
+             'together': lambda: list(in_batches(files, lambda batch: run(square(batch))))}
+    found = {name: best(f)/len(files)*1000 for name, f in times.items()}
+    macs, rate = multiplications(size), peak_rate()
+    return found | {'macs': macs, 'rate': rate, 'at_peak': macs/rate*1000}
+
+
+# Each in a process of its own
+
+def measure(name, *args, cache=None, **options):
+    "Run one of the functions above in a new process; its cache is empty, unless `cache` names one."
+    request = json.dumps([name, args, options], default=str)
+    with tempfile.TemporaryDirectory() as fresh:
+        environment = os.environ | {'CAT_OR_DOG_CACHE': str(cache or fresh), 'PYTHONPATH': str(ROOT)}
+        start = time.time()
+        done = subprocess.run([sys.executable, __file__, '--child', request], env=environment,
+                              capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(done.stderr)
     result = json.loads(done.stdout.splitlines()[-1])
-    print(name, *args, result, file=sys.stderr)
+    if 'done' in result:
+        result['process'] = result.pop('done') - start
     return result
 
 
-def shell(*command, times=5):
-    "Seconds that a command takes, from nothing: the median of several runs."
-    return sorted(best(lambda: subprocess.run(command, check=True, capture_output=True), 1) for _ in range(times))[times//2]
+def child(request):
+    "What `measure` starts: prints the result and the peak memory, in MB, of this process alone."
+    name, args, options = json.loads(request)
+    result = globals()[name](*args, **options)
+    peak = re.search(r'VmHWM:\s+(\d+)', Path('/proc/self/status').read_text(encoding='utf-8'))
+    print(json.dumps(result | {'memory': int(peak[1])/1024 if peak else None}))
+
+
+def seconds_of(*command, cache):
+    "Seconds that a command takes, from the shell and back."
+    environment = os.environ | {'CAT_OR_DOG_CACHE': str(cache), 'PYTHONPATH': str(ROOT)}
+    start = time.perf_counter()
+    subprocess.run([str(part) for part in command], check=True, capture_output=True, env=environment)
+    return time.perf_counter() - start
+
+
+def copies(folder, n):
+    "`n` photos in `folder`: ours, over and over, each with other bytes at its end, so that each is new."
+    files, labels = files_in('train')
+    for i in range(n):
+        file = Path(folder)/labels[i % len(files)]/f'{i:05}.jpg'
+        file.parent.mkdir(exist_ok=True, parents=True)
+        file.write_bytes(files[i % len(files)].read_bytes() + i.to_bytes(4, 'big') + os.urandom(4))
+    return folder
+
+
+def shell(size):
+    "`cat-or-dog train` from the shell: first with an empty cache, then new photos, then the same once more."
+    with tempfile.TemporaryDirectory() as folder:
+        folder, cache, model = Path(folder), Path(folder)/'cache', Path(folder)/'model.onnx'
+        n = len(files_in('train')[0])
+        found = {}
+        for name, photos in (('first', 'a'), ('new photos', 'b'), ('known photos', 'b')):
+            if not (folder/photos).exists():
+                copies(folder/photos, n)
+            command = COMMAND, 'train', folder/photos, '--size', size, '--model', model
+            found[name] = seconds_of(*command, cache=cache)
+        predict = COMMAND, 'predict', files_in('valid')[0][0], '--model', model
+        found['predict'] = min(seconds_of(*predict, cache=cache) for _ in range(3))
+    return found
 
 
 def installed(*names):
@@ -152,94 +313,276 @@ def installed(*names):
     todo, sizes = list(names), {}
     while todo:
         name = todo.pop().lower().replace('_', '-')
-        if name in sizes: continue
-        try: dist = distribution(name)
-        except Exception: continue
-        sizes[name] = sum(f.locate().stat().st_size for f in dist.files or () if f.locate().exists())
-        todo += [re.match(r'[\w.-]+', r)[0] for r in dist.requires or () if 'extra ==' not in r]
-    return sum(sizes.values())/1e6
+        if name in sizes:
+            continue
+        try:
+            found = distribution(name)
+        except PackageNotFoundError:
+            continue
+        paths = [Path(str(file.locate())) for file in found.files or ()]
+        sizes[name] = sum(path.stat().st_size for path in paths if path.exists())
+        required = [r for r in found.requires or () if 'extra ==' not in r]
+        todo += [re.split(r'[^\w.-]', r, maxsplit=1)[0] for r in required]
+    return sum(sizes.values())/MEGA
 
 
-def growth():
-    "Seconds of the quick way for more and more photos; 20,000 by repetition, each copy with other bytes at its end so that it is new."
-    files, rows = sorted((photos/'train').glob('*/*.jpg')), {}
-    for n in (100, 400, 2_000, 20_000):
-        with tempfile.TemporaryDirectory() as folder:
-            for label in ('cat', 'dog'):
-                (Path(folder)/label).mkdir()
-                mine = [f for f in files if f.parent.name == label]
-                for i in range(n//2): (Path(folder)/label/f'{i:05}.jpg').write_bytes(mine[i % len(mine)].read_bytes() + i.to_bytes(4, 'big'))
-            rows[n] = measure('quick', 192, 'yes', folder)
-    return rows
+# What is measured, and kept
+
+class Results(dict):
+    "Measurements by name, kept in a file after each one."
+    def __init__(self, file):
+        super().__init__(json.loads(file.read_text(encoding='utf-8')) if file and file.exists() else {})
+        self.file = file
+
+    def need(self, name, f, *args, **options):
+        "Measure `f(*args)` and keep it under `name`, unless it is there already."
+        if name in self:
+            return
+        self[name] = f(*args, **options)
+        print(name, self[name], file=sys.stderr, flush=True)
+        if self.file:
+            write_whole(self.file, json.dumps(self, indent=1).encode())
 
 
-def main():
-    if not photos.is_dir(): raise SystemExit(f'The real photos are not at {photos}; set CAT_OR_DOG_PHOTOS to where they are.')
-    from cat_or_dog.train import _imagenet, body, train
-    for size in (192, 256): body(size)
-    _imagenet()
-    ways = {'article': 'fastai, `fine_tune(3)` as in the article', 'repaired': 'fastai, `fine_tune(3)`, batch norm fixed', 'best': 'fastai, best: one frozen epoch, batch norm fixed'}
-    theirs = {text: measure('fastai', way) for way, text in ways.items()}
-    ours = {f'quick, {size} px{"" if start == "yes" else ", no head start"}': measure('quick', size, start) for size, start in ((192, 'yes'), (192, 'no'), (256, 'yes'))}
-    article, best_of_fastai = theirs[ways['article']], theirs[ways['best']]
-    lines = ['# Training and prediction, measured', '',
-             f'{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, torch {version("torch")}, fastai {version("fastai")}, onnxruntime {version("onnxruntime")}. '
-             'One run of `make bench`; only the ratios mean something on another machine. 400 photos to train on, 200 others to test. Body: efficientnet_lite0 everywhere. '
-             'Seconds to train count from after the imports to the finished model; ours include the cross-validation and the model file. Times `×` are against the article.', '',
-             '| way | import, s | train, s | × article | × best fastai | wrong of 200 | calibration error | peak memory, MB | one photo, ms | × | photos a second | × |',
-             '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |']
-    for text, r in (theirs | ours).items():
-        lines.append(f"| {text} | {r['imported']:.2f} | {r['seconds']:.2f} | {article['seconds']/r['seconds']:.1f} | {best_of_fastai['seconds']/r['seconds']:.1f} | {r['errors']} ({r['error_rate']:.1%}) "
-                     f"| {r['calibration_error']:.1%} | {r['memory']:.0f} | {r['one']*1000:.1f} | {article['one']/r['one']:.1f} | {r['bulk']:.0f} | {r['bulk']/article['bulk']:.1f} |")
-    full, nothing = ours['quick, 192 px'], measure('floor', 192)
-    lines += ['', f"Is batch norm to blame for the article's errors? With the same parameters, and only the statistics of batch norm collected anew over the training photos, "
-              f"`fine_tune(3)` as in the article is wrong on {article['collected']} of 200 instead of {article['errors']}.", '', f"With the imports, the quick way at 192 px takes {full['imported'] + full['seconds']:.2f} s, the article {article['imported'] + article['seconds']:.0f} s: "
-              f"{(article['imported'] + article['seconds'])/(full['imported'] + full['seconds']):.0f} ×. Training again on the same photos, their features known: {full['again']:.2f} s. "
-              f"The model file has {full['megabytes']:.1f} MB; it called {full['neither']} of the 200 photos \"neither\".", '',
-              '| what it learns from | size | wrong, with the head start | wrong, from zero |', '| --- | ---: | ---: | ---: |',
-              f"| nothing (ImageNet's own head) | 192 | {nothing['errors']/nothing['n']:.1%} | – |"]
-    for size in (192, 256):
+def part_fastai(results, seeds, epochs):
+    for seed in seeds:   # by seed, so that a run that is stopped has all ways equally often
+        for name in WAYS:
+            speed = name == 'article' and seed == seeds[0]
+            results.need(f'fastai {name} {seed}', measure, 'fastai', name, seed, epochs=epochs, speed=speed)
+
+
+def part_quick(results, seeds, _):
+    for size in SIZES:
+        for seed in seeds:
+            results.need(f'quick {size} {seed}', measure, 'quick', size, seed)
+
+
+def part_shell(results, seeds, _):
+    for size in SIZES:
+        for seed in seeds:   # the seed changes nothing here: it is the same again
+            results.need(f'shell {size} {seed}', shell, size)
+
+
+def part_learn(results, seeds, _):
+    draws = 20 if len(seeds) > 1 else 2
+    for size in SIZES:
+        results.need(f'untrained {size}', measure, 'untrained', size)
         for n in (1, 5, 20):
-            r = measure('few', size, n)
-            lines.append(f"| {n} photo{'s' if n > 1 else ''} a label, mean of 20 choices | {size} | {r['with']:.1%} | {r['without']:.1%} |")
-        r = measure('drawings', size)
-        lines.append(f"| 400 drawings, no photo | {size} | {r['with']['errors']/r['with']['n']:.1%} | {r['without']['errors']/r['without']['n']:.1%} |")
-    rows = growth()
-    lines += ['', '| photos | train, s | ms a photo | peak memory, MB |', '| ---: | ---: | ---: | ---: |']
-    lines += [f"| {n:,} | {r['seconds']:.1f} | {r['seconds']/n*1000:.1f} | {r['memory']:.0f} |" for n, r in rows.items()]
-    with tempfile.TemporaryDirectory() as folder:
-        model, command = train(photos/'train').save(Path(folder)/'model.onnx'), Path(sys.executable).parent/'cat-or-dog'
-        lines += ['', '| from the shell, cold | |', '| --- | ---: |',
-                  f"| `cat-or-dog predict photo.jpg` | {shell(command, 'predict', valid[0], '--model', model):.2f} s |",
-                  f"| `import cat_or_dog.predict` | {shell(sys.executable, '-c', 'import cat_or_dog.predict'):.2f} s |",
-                  f"| `import fastai.vision.all` | {shell(sys.executable, '-c', 'import fastai.vision.all', times=3):.2f} s |",
-                  f"| installed, base | {installed('cat_or_dog'):.0f} MB |",
-                  f"| installed, fastai | {installed('fastai', 'timm'):.0f} MB |"]
-    lines += ['', '![Seconds to train, and errors](train.png)', '']
-    plot(theirs | ours)
-    (root/'benchmarks'/'train.md').write_text('\n'.join(lines), encoding='utf-8')
-    print('\n'.join(lines))
+            results.need(f'few {size} {n}', measure, 'few', size, n, draws=draws)
+        results.need(f'drawings {size}', measure, 'only_drawings', size, each=10*draws)
 
 
-def plot(rows):
+def part_growth(results, seeds, _):
+    for n in (100, 400, 2_000, 20_000) if len(seeds) > 1 else (20,):
+        with tempfile.TemporaryDirectory() as folder:
+            copies(folder, n)
+            results.need(f'growth {n}', measure, 'quick', SIZES[-1], 1, folder)
+
+
+def part_limit(results, _, __):
+    for size in SIZES:
+        results.need(f'limit {size}', measure, 'limit', size)
+
+
+# The report
+
+def spread(results, name, key, form):
+    "Mean, smallest and largest of a number over the seeds, as text."
+    values = over_seeds(results, name, key)
+    if not values:
+        return '–'
+    return f'{statistics.mean(values):{form}} ({min(values):{form}}–{max(values):{form}})'
+
+
+def over_seeds(results, name, key):
+    "The numbers called `key` of all measurements called `name` and a seed."
+    return [r[key] for full, r in results.items() if full.rsplit(' ', 1)[0] == name and key in r]
+
+
+def ratio(results, name, key, to='fastai article', up=False):
+    "How many times better than `to`: means over the seeds. With `up`, more is better."
+    ours, theirs = over_seeds(results, name, key), over_seeds(results, to, key)
+    if not ours or not theirs:
+        return '–'
+    times = statistics.mean(theirs)/statistics.mean(ours)
+    return f'{1/times if up else times:.1f} ×'
+
+
+def rows_of(results):
+    "What is compared: name in the results -> what the reader is told."
+    ways = {f'fastai {name}': f'fastai, `fine_tune(3)`, {way.text}' for name, way in WAYS.items()}
+    return ways | {f'quick {size}': f'quick, {size} px' for size in SIZES}
+
+
+def table_training(results):
+    "Lines: training, side by side."
+    lines = ['| way (body: EfficientNet-Lite0 in all) | train, s | × | whole process, s | × | wrong | loss | '
+             'peak memory, MB |', '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |']
+    for name, text in rows_of(results).items():
+        cells = [text, spread(results, name, 'seconds', '.1f'), ratio(results, name, 'seconds'),
+                 spread(results, name, 'process', '.1f'), ratio(results, name, 'process'),
+                 spread(results, name, 'errors', '.1f'), spread(results, name, 'loss', '.3f'),
+                 spread(results, name, 'memory', '.0f')]
+        lines.append(f'| {" | ".join(cells)} |')
+    return lines
+
+
+def table_prediction(results):
+    "Lines: prediction, side by side."
+    lines = ['| way | one photo, ms | × | photos a second | × |', '| --- | ---: | ---: | ---: | ---: |']
+    for name, text in rows_of(results).items():
+        if one := over_seeds(results, name, 'one'):
+            cells = [text, f'{statistics.mean(one)*1000:.1f}', ratio(results, name, 'one'),
+                     f"{statistics.mean(over_seeds(results, name, 'bulk')):.0f}",
+                     ratio(results, name, 'bulk', up=True)]
+            lines.append(f'| {" | ".join(cells)} |')
+    return lines
+
+
+def table_shell(results):
+    "Lines: `cat-or-dog train` from the shell, on a fresh cache and later."
+    article = over_seeds(results, 'fastai article', 'process')
+    lines = ['| from the shell | first, fresh cache, s | × article | later, new photos, s | known photos, s | '
+             'predict one, s |', '| --- | ---: | ---: | ---: | ---: | ---: |']
+    for size in SIZES:
+        name = f'shell {size}'
+        first = over_seeds(results, name, 'first')
+        times = f'{statistics.mean(article)/statistics.mean(first):.0f} ×' if article and first else '–'
+        cells = [f'`cat-or-dog train`, {size} px', spread(results, name, 'first', '.2f'), times,
+                 *(spread(results, name, key, '.2f') for key in ('new photos', 'known photos', 'predict'))]
+        lines.append(f'| {" | ".join(cells)} |')
+    return lines
+
+
+def table_learning(results):
+    "Lines: how few photos are enough."
+    lines = ['| learns from | size | wrong, with the head start: mean (worst) | from zero: mean (worst) |',
+             '| --- | ---: | ---: | ---: |']
+    def cell(r):
+        return f"{r['mean']:.1%} ({r['worst']:.1%})"
+    for size in SIZES:
+        if r := results.get(f'untrained {size}'):
+            lines.append(f"| nothing: ImageNet's own head | {size} | {r['errors']/r['n']:.1%} | – |")
+        for n in (1, 5, 20):
+            if r := results.get(f'few {size} {n}'):
+                cells = f"{cell(r['with'])} | {cell(r['without'])}"
+                lines.append(f'| {n} of each label, 20 choices | {size} | {cells} |')
+        if r := results.get(f'drawings {size}'):
+            lines.append(f"| 400 drawings, no photo | {size} | {r['errors']/r['n']:.1%} | – |")
+    return lines
+
+
+def table_growth(results):
+    "Lines: more and more photos."
+    lines = ['| photos, 256 px | train, s | ms a photo | peak memory, MB |', '| ---: | ---: | ---: | ---: |']
+    for n in (100, 400, 2_000, 20_000):
+        if r := results.get(f'growth {n}'):
+            lines.append(f"| {n:,} | {r['seconds']:.1f} | {r['seconds']/n*1000:.1f} | {r['memory']:.0f} |")
+    return lines
+
+
+def table_limit(results):
+    "Lines: how far the limit is."
+    lines = ['| ms a photo, all cores | decode and resize | body | both | body at the peak rate |',
+             '| --- | ---: | ---: | ---: | ---: |']
+    for size in SIZES:
+        if r := results.get(f'limit {size}'):
+            cells = [f"{r[key]:.2f}" for key in ('decode', 'body', 'together', 'at_peak')]
+            work = f"{r['macs']/MEGA:.0f} million multiply-and-adds"
+            text = f"{size} px, {work}, peak {r['rate']/1e9:.0f} billion a second"
+            lines.append(f'| {text} | {" | ".join(cells)} |')
+    return lines
+
+
+def report(results):
+    "The page with all tables."
+    n, test = (len(files_in(part)[0]) for part in ('train', 'valid'))
+    lines = ['# Training and prediction, measured', '',
+             f'{platform.machine()}, {usable_cores()} cores, Python {platform.python_version()}, '
+             f'torch {version("torch")}, fastai {version("fastai")}, onnxruntime {version("onnxruntime")}. '
+             'One machine, one day: only ratios mean something elsewhere. '
+             f'{n} photos to train on, {test} others to test; five seeds, mean (smallest–largest). '
+             "The body is EfficientNet-Lite0 everywhere, not the article's resnet18. `×`: against the article's "
+             'way with batches of 64. "Whole process" has the imports in it. The seed of fastai\'s rows decides '
+             'the head\'s first weights, the order, and which fifth is set apart; that of ours, the folds.']
+    for table in (table_training, table_prediction, table_shell, table_learning, table_growth, table_limit):
+        lines += ['', *table(results)]
+    lines += ['', f'Installed: base {installed("cat_or_dog"):.0f} MB, with onnx for training '
+              f'{installed("cat_or_dog", "onnx"):.0f} MB, fastai and timm {installed("fastai", "timm"):.0f} MB.',
+              '', '![Seconds to train, and photos that were wrong](train.png)', '']
+    return '\n'.join(lines)
+
+
+def plot(results, file):
+    "Seconds and errors of each way: a dot for each seed."
     import matplotlib
     matplotlib.use('Agg')
     from matplotlib import pyplot as plt
-    fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3), sharey=True, layout='constrained')
-    names = [name.replace('`', '') for name in rows]
-    for ax, key, title in ((left, 'seconds', 'seconds to train (log)'), (right, 'errors', 'wrong of 200 photos')):
-        values = [r[key] for r in rows.values()]
-        ax.bar_label(ax.barh(names, values, color=['#888888']*3 + ['#0072b2']*3), [f'{v:.3g}' for v in values], padding=3)
+    fig, axs = plt.subplots(1, 2, figsize=(11, 3.4), sharey=True, layout='constrained')
+    rows = list(rows_of(results).items())[::-1]
+    for ax, key, title in zip(axs, ('process', 'errors'), ('whole process, s (log)', 'wrong photos'), strict=True):
+        for y, (name, _) in enumerate(rows):
+            values = over_seeds(results, name, key)
+            colour = '#0072b2' if name.startswith('quick') else '#666666'
+            ax.plot(values, [y]*len(values), 'o', color=colour, alpha=.6)
         ax.set_title(title)
-        ax.margins(x=0.15)
-    left.set_xscale('log')
-    left.invert_yaxis()
-    fig.savefig(root/'benchmarks'/'train.png', dpi=110)
+        ax.grid(axis='x', alpha=.3)
+    axs[0].set_xscale('log')
+    axs[0].set_yticks(range(len(rows)), [text.replace('`', '') for _, text in rows])
+    fig.savefig(file, dpi=120)
+
+
+PARTS = {'quick': part_quick, 'shell': part_shell, 'learn': part_learn, 'growth': part_growth,
+         'limit': part_limit, 'fastai': part_fastai}
+
+
+ENOUGH = 44   # of each label: four fifths of all are more than a batch of 64, else fastai trains nothing
+
+
+def draw_photos(folder, each=ENOUGH):
+    "A few drawings in place of the photos, for `--smoke`."
+    from cat_or_dog.engine.drawings import LABELS, draw
+    for part in ('train', 'valid'):
+        for label in LABELS:
+            (folder/part/label).mkdir(parents=True)
+            for i in range(each):
+                draw(label, i + each*(part == 'valid')).save(folder/part/label/f'{i}.jpg')
+
+
+def smoke(parts):
+    "Each part once, on a few drawings: does everything run?"
+    global PHOTOS
+    with tempfile.TemporaryDirectory() as folder:
+        PHOTOS = Path(folder)
+        os.environ['CAT_OR_DOG_PHOTOS'] = folder
+        draw_photos(PHOTOS)
+        results = Results(None)
+        for part in parts:
+            PARTS[part](results, [1], 1)
+        print(report(results))
+        plot(results, Path(folder)/'plot.png')
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('--part', choices=[*PARTS, 'report'], help='only this part (default: all)')
+    parser.add_argument('--smoke', action='store_true', help='on a few drawings, to see whether it runs')
+    parser.add_argument('--child', help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    os.environ.update(CAT_OR_DOG_OFFLINE='1', PYTHONWARNINGS='ignore', TQDM_DISABLE='1')
+    if args.child:
+        return child(args.child)
+    parts = [args.part] if args.part in PARTS else [] if args.part else list(PARTS)
+    if args.smoke:
+        return smoke(parts)
+    if not PHOTOS.is_dir():
+        raise SystemExit(f'The real photos are not at {PHOTOS}; set CAT_OR_DOG_PHOTOS to where they are.')
+    results = Results(RESULTS)
+    for part in parts:
+        PARTS[part](results, SEEDS, 3)
+    write_whole(RESULTS.with_suffix('.md'), report(results).encode())
+    plot(results, RESULTS.with_suffix('.png'))
 
 
 if __name__ == '__main__':
-    if len(sys.argv) == 1: main()
-    else:
-        result = globals()[sys.argv[1]](*sys.argv[2:])
-        peak = re.search(r'VmHWM:\s+(\d+)', Path('/proc/self/status').read_text())   # of this process alone
-        print(json.dumps(result | dict(memory=int(peak[1])/1024)))
+    main()

@@ -1,6 +1,6 @@
-"""Make the pretrained body that ships with the package, and ImageNet's own head: `make body`. Needs the extra `course`.
+"""Make the body that ships with the package, and ImageNet's own head: `make body`. Needs the extra `course`.
 
-Photos -> features without PyTorch: EfficientNet-Lite0 as an ONNX file in which all 49 convolutions are in whole numbers.
+Photos -> features without PyTorch: EfficientNet-Lite0 as an ONNX file, all 49 convolutions in whole numbers.
 """
 import argparse
 import io
@@ -25,14 +25,14 @@ from cat_or_dog.engine.drawings import LABELS, draw
 from cat_or_dog.engine.photo import pixels
 
 WEIGHTS = Path(__file__).resolve().parent.parent/'cat_or_dog'/'weights'
-SIZE = 256                            # side of the squares that are shown while the ranges are measured, in pixels
+SIZE = 256                            # side of the squares that are shown for the ranges, in pixels
 DRAWINGS = range(5000, 5024)          # numbers of the drawings that are shown; the lesson uses none of them
 OPSET = 18
 FEATURES = 1280
 
 
 class Body(nn.Module):
-    "Normalised photos, float32 (n, 3, height, width) -> maps (n, 1280, height/32, width/32) and features (n, 1280)."
+    "Normalised photos (n, 3, height, width) -> maps (n, 1280, height/32, width/32), features (n, 1280)."
     def __init__(self, model):
         super().__init__()
         self.layers = nn.Sequential(model.conv_stem, model.bn1, model.blocks, model.conv_head, model.bn2)
@@ -45,15 +45,15 @@ class Body(nn.Module):
 def exported(model) -> onnx.ModelProto:
     """The body as an ONNX graph: input 'normalised', any number of photos.
 
-    It is exported at one size. Nothing in it depends on that size, as long as each side is a multiple of 32: the
-    layers that halve a photo pad an even side by the same pixels, whatever its length.
+    It is exported at one size. Nothing in it depends on that size, as long as each side is a multiple of 32:
+    the layers that halve a photo pad an even side by the same pixels, whatever its length.
     """
     logging.getLogger('torch.onnx').setLevel(logging.ERROR)
     example = torch.zeros(2, 3, SIZE, SIZE)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter('ignore')   # the exporter warns about its own insides
-        program = torch.onnx.export(model.eval(), (example,), dynamo=True, input_names=['normalised'], verbose=False,
-                                    output_names=['maps', 'features'], opset_version=OPSET,
+        program = torch.onnx.export(model.eval(), (example,), dynamo=True, input_names=['normalised'],
+                                    output_names=['maps', 'features'], opset_version=OPSET, verbose=False,
                                     dynamic_shapes=({0: torch.export.Dim('n')},))
     return program.model_proto
 
@@ -92,8 +92,9 @@ def quantised(graph: onnx.ModelProto, photos: np.ndarray) -> onnx.ModelProto:
 def from_bytes(model: onnx.ModelProto) -> onnx.ModelProto:
     """`model` with photos as they are, 'photo' uint8 (n, height, width, 3), for its input.
 
-    The normalisation v/127.5 − 1 is the same as dequantising with the scale 1/127.5 and the zero point 127.5. A zero
-    point is whole, so it is 128, and the half step that is too much goes into the bias of the first convolution.
+    The normalisation v/127.5 − 1 is the same as dequantising with the scale 1/127.5 and the zero point 127.5.
+    A zero point is whole, so it is 128, and the half step that is too much goes into the bias of the first
+    convolution.
     """
     graph = model.graph
     first = next(node for node in graph.node if 'normalised' in node.input)   # QuantizeLinear
@@ -109,17 +110,18 @@ def from_bytes(model: onnx.ModelProto) -> onnx.ModelProto:
     graph.node.insert(1, helper.make_node('DequantizeLinear', ['planes', 'photo_scale', 'photo_zero_point'],
                                           [second.output[0]], 'normalise'))
     del graph.input[:], graph.output[:], graph.value_info[:]   # they name the size at which it was exported
-    graph.input.append(helper.make_tensor_value_info('photo', onnx.TensorProto.UINT8, ['n', 'height', 'width', 3]))
+    shape = ['n', 'height', 'width', 3]
+    graph.input.append(helper.make_tensor_value_info('photo', onnx.TensorProto.UINT8, shape))
     for name, shape in (('maps', ['n', FEATURES, 'rows', 'columns']), ('features', ['n', FEATURES])):
         graph.output.append(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape))
     return model
 
 
 def add_to_bias(graph, convolution, step: float) -> None:
-    """Fit the bias of `convolution` to its new input, whose scale is 1/127.5 and whose numbers are too small by `step`.
+    """Fit the bias of `convolution` to its new input: scale 1/127.5, numbers too small by `step`.
 
-    A bias is int32 with the scale of the input times that of the weights: it is quantised anew. What `step` takes
-    away from each sum, the sum of the channel's weights times `step`, is given back.
+    A bias is int32 with the scale of the input times that of the weights: it is quantised anew. What `step`
+    takes away from each sum, the sum of the channel's weights times `step`, is given back.
     """
     arrays = {array.name: array for array in graph.initializer}
     makers = {out: node for node in graph.node for out in node.output}
@@ -129,12 +131,12 @@ def add_to_bias(graph, convolution, step: float) -> None:
     lost = step*(weight*scale.reshape(-1, 1, 1, 1)).sum((1, 2, 3))
     new_scale = (scale/127.5).astype(np.float32)
     new_bias = np.round((bias*bias_scale + lost)/new_scale).astype(np.int32)
-    for name, value in zip(bias_names, (new_bias, new_scale)):
+    for name, value in zip(bias_names[:2], (new_bias, new_scale), strict=True):
         arrays[name].CopyFrom(numpy_helper.from_array(value, name))
 
 
 def tidied(model: onnx.ModelProto) -> onnx.ModelProto:
-    "`model` without what no run needs: notes of the exporter (with paths of the machine that made it), unused numbers."
+    "`model` without what no run needs: notes of the exporter (with paths of this machine), unused numbers."
     del model.metadata_props[:]
     used = {name for node in model.graph.node for name in node.input}
     unused = [array for array in model.graph.initializer if array.name not in used]
@@ -147,7 +149,7 @@ def tidied(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def make_body() -> bytes:
-    "The whole-number body: 'photo', uint8 (n, height, width, 3) -> 'maps' and 'features', as the bytes of an ONNX file."
+    "The whole-number body, uint8 (n, height, width, 3) -> 'maps' and 'features', as an ONNX file's bytes."
     model = tidied(from_bytes(quantised(exported(Body(efficientnet_lite0())), shown())))
     model.doc_string = 'EfficientNet-Lite0, pretrained on ImageNet, in whole numbers; see NOTICE'
     onnx.checker.check_model(model)
@@ -163,11 +165,11 @@ def make_head() -> bytes:
 
 
 def integer_convolutions(data: bytes) -> tuple[int, int]:
-    "How many convolutions ONNX Runtime computes in whole numbers, and how many in float, once it has optimised the graph."
+    "How many convolutions of the optimised graph ONNX Runtime computes in whole numbers, how many in float."
     with tempfile.TemporaryDirectory() as folder:
         options = ort.SessionOptions()
         options.optimized_model_filepath = str(Path(folder)/'optimised.onnx')
-        options.log_severity_level = 3   # it warns that the optimised file fits only this kind of processor: we only look
+        options.log_severity_level = 3   # the optimised file fits only this kind of processor, it warns
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
         ort.InferenceSession(data, options, providers=['CPUExecutionProvider'])
         kinds = [node.op_type for node in onnx.load(options.optimized_model_filepath).graph.node]
@@ -176,11 +178,12 @@ def integer_convolutions(data: bytes) -> tuple[int, int]:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('--dest', type=Path, default=WEIGHTS, help='folder (default: where the package has them)')
+    parser.add_argument('--dest', type=Path, default=WEIGHTS, help='folder (default: that of the package)')
     dest = parser.parse_args().dest
     data = make_body()
     whole, in_float = integer_convolutions(data)
-    print(f'{whole} convolutions in whole numbers, {in_float} in float; {len(data)/1e6:.1f} MB', file=sys.stderr)
+    size = f'{len(data)/1e6:.1f} MB'
+    print(f'{whole} convolutions in whole numbers, {in_float} in float; {size}', file=sys.stderr)
     dest.mkdir(parents=True, exist_ok=True)
     (dest/'body.onnx').write_bytes(data)
     (dest/'imagenet_head.npz').write_bytes(make_head())

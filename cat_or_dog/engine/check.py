@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['CHANGED', 'MISSING', 'check_folder']
 
-# %% ../../nbs/engine/check.ipynb #4597b2b8
+# %% ../../nbs/engine/check.ipynb #c51f8e51
 import hashlib
 import os
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from .files import usable_cores
 from .folder import KEPT, MANIFEST, ManifestRow, photo_files_below, read_manifest, set_aside
 from .photo import PhotoError, photo_bytes, why_unreadable
 
-# %% ../../nbs/engine/check.ipynb #eec27129
+# %% ../../nbs/engine/check.ipynb #a7cbfdad
 CHANGED = 'changed since it was downloaded'
 MISSING = 'missing, although the manifest lists it'
 
@@ -45,10 +45,10 @@ def _same(files: Sequence[Path]) -> dict[Path, str]:
             reasons.setdefault(second, f'the same photo as {first.name}')
     return reasons
 
-# %% ../../nbs/engine/check.ipynb #6e872d62
+# %% ../../nbs/engine/check.ipynb #461dc580
 def check_folder(
     path: str | os.PathLike,   # a folder; everything below it is looked at, except what is hidden
-    apply: bool = False,       # move what fails to the hidden folder .set-aside in `path`; nothing is ever deleted
+    apply: bool = False,       # move what fails to the hidden folder .set-aside in `path`; nothing is deleted
 ) -> dict[Path, str]:          # file -> reason, for each one that fails
     "Decode every photo in `path`, compare it with the manifest and with the others, and say which fail."
     path = Path(path)
@@ -57,7 +57,8 @@ def check_folder(
     files = photo_files_below(path)
     books = {folder: read_manifest(folder) for folder in {path, *(file.parent for file in files)}}
     books |= {book.parent: read_manifest(book.parent) for book in path.glob(f'*/{MANIFEST}')}
-    rows = {folder/row.file: row for folder, found in books.items() for row in found.values() if row.status == KEPT}
+    rows = {folder/row.file: row
+            for folder, found in books.items() for row in found.values() if row.status == KEPT}
     with ThreadPoolExecutor(usable_cores()) as pool:
         checked = list(pool.map(lambda file: _wrong_with(file, rows.get(file)), files))
     reasons = {file: reason for file, reason in zip(files, checked, strict=True) if reason}

@@ -6,7 +6,7 @@
 __all__ = ['SIDE', 'ALIKE', 'SAME_WITHIN', 'look', 'is_look', 'likeness', 'alike_pairs', 'alike_to', 'misfit', 'same_photo',
            'looks_of', 'confirmed', 'copies_among', 'worse_copies']
 
-# %% ../../nbs/engine/duplicates.ipynb #a77f9af6
+# %% ../../nbs/engine/duplicates.ipynb #e838dcb5
 import os
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -20,7 +20,7 @@ from PIL import Image
 from .files import usable_cores
 from .photo import PhotoError, open_photo
 
-# %% ../../nbs/engine/duplicates.ipynb #d326a40f
+# %% ../../nbs/engine/duplicates.ipynb #89b1f420
 SIDE = 12   # of the tiny picture, in pixels
 _COLOUR_SIDE = SIDE//2
 _BYTES = SIDE*SIDE + 2*_COLOUR_SIDE*_COLOUR_SIDE
@@ -41,7 +41,7 @@ def is_look(
     "Was `text` made by `look`? An empty one, or the shorter hash of earlier manifests, was not."
     return re.fullmatch(f'[A-Za-z0-9_-]{{{_LETTERS}}}', text) is not None
 
-# %% ../../nbs/engine/duplicates.ipynb #01a16b0c
+# %% ../../nbs/engine/duplicates.ipynb #85b10435
 _COLOUR_WEIGHT = 1.5
 
 def _channels(look: str) -> np.ndarray:
@@ -51,12 +51,12 @@ def _channels(look: str) -> np.ndarray:
     colours = colours.reshape(2, _COLOUR_SIDE, _COLOUR_SIDE).repeat(2, axis=1).repeat(2, axis=2)
     return np.concatenate([brightness, (colours - 128)*_COLOUR_WEIGHT])
 
-# %% ../../nbs/engine/duplicates.ipynb #6e98a89b
+# %% ../../nbs/engine/duplicates.ipynb #760587c1
 _MEAN_WEIGHT = 0.1
 _LEAST_CONTRAST = 7.**2   # of each pixel
 
 def _vector(channels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    "Pictures, float32 (n, 3, h, w), as vectors whose squared distance counts, (n, 3·h·w + 1); their contrast, (n,)."
+    "Pictures, float32 (n, 3, h, w), as vectors to be compared, (n, 3·h·w + 1), and their contrast, (n,)."
     n, _, h, w = channels.shape
     brightness, colours = channels[:, 0].reshape(n, -1), channels[:, 1:].reshape(n, -1)
     mean = brightness.mean(1, keepdims=True)
@@ -74,11 +74,11 @@ def likeness(
     difference = vectors[0] - vectors[1]
     return float(1 - difference @ difference/contrast.sum())
 
-# %% ../../nbs/engine/duplicates.ipynb #2be28413
+# %% ../../nbs/engine/duplicates.ipynb #b68a44c5
 _CUT = 0.04   # of each side; what lies around it is near enough
 
 def _sampling(side: int, first: float, last: float) -> np.ndarray:
-    "A matrix (side, side) that reads `side` places from `first` to `last`, in pixels, with linear interpolation."
+    "A matrix (side, side) that reads `side` places from `first` to `last`, linear between pixels."
     places = np.linspace(first, last, side)
     distance = np.abs(places[:, None] - np.arange(side))
     return np.maximum(1 - distance, 0).astype(np.float32)
@@ -89,7 +89,7 @@ def _inner(channels: np.ndarray) -> np.ndarray:
     matrix = _sampling(SIDE, first, SIDE - 1 - first)
     return matrix @ channels @ matrix.T
 
-# %% ../../nbs/engine/duplicates.ipynb #27629d88
+# %% ../../nbs/engine/duplicates.ipynb #2fadb85e
 ALIKE = 0.85
 
 class _Looks:
@@ -109,7 +109,7 @@ def _best_margin(ways: list, rows: slice, beyond: int) -> np.ndarray:
         best = margin if best is None else np.maximum(best, margin, out=best)
     return best
 
-# %% ../../nbs/engine/duplicates.ipynb #89e5f072
+# %% ../../nbs/engine/duplicates.ipynb #691847c9
 _ROWS = 500   # photos that are compared with all others at once: 10,000 photos need 40 MB
 
 def _ways(channels: np.ndarray, threshold: float) -> tuple[list, np.ndarray]:
@@ -117,7 +117,8 @@ def _ways(channels: np.ndarray, threshold: float) -> tuple[list, np.ndarray]:
     inner = _inner(channels)
     whole, part = _Looks(channels, threshold), _Looks(inner, threshold)
     mirrored, part_mirrored = _Looks(channels[..., ::-1], threshold), _Looks(inner[..., ::-1], threshold)
-    ways = [(whole, whole), (whole, part), (part, whole), (whole, mirrored), (whole, part_mirrored), (part, mirrored)]
+    ways = [(whole, whole), (whole, part), (part, whole)]
+    ways += [(whole, mirrored), (whole, part_mirrored), (part, mirrored)]
     return [(left.left, right.right) for left, right in ways], whole.contrast
 
 def alike_pairs(
@@ -139,7 +140,7 @@ def alike_pairs(
                 pairs[known[i], known[j]] = min(value, 1.)
     return pairs
 
-# %% ../../nbs/engine/duplicates.ipynb #81afe5d5
+# %% ../../nbs/engine/duplicates.ipynb #469884f3
 def alike_to(
     looks: Sequence[str],
     one: str,
@@ -153,7 +154,7 @@ def alike_to(
     margin = _best_margin(ways, slice(0, 1), 1)[0]
     return [known[i] for i in np.flatnonzero(margin > 0)]
 
-# %% ../../nbs/engine/duplicates.ipynb #6ff3a04e
+# %% ../../nbs/engine/duplicates.ipynb #0dfc3783
 _FIT_SIDE = 48
 _FIT_STEPS = 12
 _MOST_SHIFT, _MOST_STRETCH = 0.25, 0.3   # in halves of the picture; beyond that it is another photo
@@ -166,13 +167,14 @@ def _opened(photo: Any) -> np.ndarray:
     return channels
 
 def _moved(channels: np.ndarray, fit: np.ndarray) -> np.ndarray:
-    "The pictures (…, h, w), shifted and stretched: `fit` is shift and stretch to the side, shift and stretch down."
+    "The pictures (…, h, w) moved by `fit`: shift and stretch to the side, shift and stretch down."
     side = channels.shape[-1]
     middle = (side - 1)/2
-    across, down = [(middle*(1 + shift - 1 - stretch), middle*(1 + shift + 1 + stretch)) for shift, stretch in fit.reshape(2, 2)]
+    ends = [(shift - stretch, 2 + shift + stretch) for shift, stretch in fit.reshape(2, 2)]
+    across, down = [(middle*first, middle*last) for first, last in ends]
     return _sampling(side, *down) @ channels @ _sampling(side, *across).T
 
-# %% ../../nbs/engine/duplicates.ipynb #2d290ca7
+# %% ../../nbs/engine/duplicates.ipynb #91402050
 def _inside(fit: np.ndarray, side: int) -> np.ndarray:
     "Which places, bool (side, side), are known after moving."
     places = np.linspace(-1, 1, side)
@@ -198,13 +200,13 @@ def _fitted(still: np.ndarray, moving: np.ndarray) -> np.ndarray:
             break
     return fit
 
-# %% ../../nbs/engine/duplicates.ipynb #42562418
+# %% ../../nbs/engine/duplicates.ipynb #91300648
 SAME_WITHIN = 0.55   # pixels of 48; measured below
 _NOISE = 8.**2      # of each pixel: what compression does to brightness where nothing is steep
 _LEAST_GAIN, _MOST_GAIN = 0.7, 1.4
 
 def _difference(one: np.ndarray, other: np.ndarray) -> float:
-    "The mean squared difference of two pictures, float32 (3, places), after brightness and contrast are matched."
+    "Mean squared difference of two pictures, float32 (3, places), once brightness and contrast match."
     mean_one, mean_other = one[0].mean(), other[0].mean()
     shape_one, shape_other = one[0] - mean_one, other[0] - mean_other
     contrast = (shape_other**2).mean() + _NOISE
@@ -222,7 +224,7 @@ def _misfit(still: np.ndarray, moving: np.ndarray) -> float:
     difference = _difference(still[:, inside], _moved(moving, fit)[:, inside])
     return float(np.sqrt(difference/(slope + _NOISE)))
 
-# %% ../../nbs/engine/duplicates.ipynb #31d43001
+# %% ../../nbs/engine/duplicates.ipynb #b8c341c9
 def misfit(
     a: Any,     # photos: anything that `open_photo` takes
     b: Any,
@@ -235,10 +237,10 @@ def same_photo(
     a: Any,     # photos: anything that `open_photo` takes
     b: Any,
 ) -> bool:
-    "Are these two the same photo, perhaps resized, saved again, cut a little, or mirrored? Raises `PhotoError`."
+    "Are these the same photo, perhaps resized, saved again, cut a little, mirrored? Raises `PhotoError`."
     return misfit(a, b) <= SAME_WITHIN
 
-# %% ../../nbs/engine/duplicates.ipynb #a17dbcdc
+# %% ../../nbs/engine/duplicates.ipynb #1d9c91d8
 def _look_or_nothing(photo: Any) -> str:
     try:
         return look(photo)
@@ -272,7 +274,7 @@ def copies_among(
     "Pairs (i, j), i < j, of photos that are the same, with the likeness of their looks."
     return confirmed(photos, alike_pairs(looks_of(photos)))
 
-# %% ../../nbs/engine/duplicates.ipynb #aa22be35
+# %% ../../nbs/engine/duplicates.ipynb #47a15651
 def worse_copies(
     pairs: dict[tuple[int, int], float],   # as `copies_among` returns them
     quality: Callable[[int], Any] | None = None,   # the larger the better; `None`: the first is the best

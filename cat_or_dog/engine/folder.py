@@ -5,30 +5,32 @@
 # %% auto #0
 __all__ = ['SUFFIXES', 'MANIFEST', 'KEPT', 'DUPLICATE', 'LEFT_OUT', 'REFUSED', 'Status', 'SET_ASIDE', 'counts_as_photo',
            'photo_files_below', 'plain_label', 'check_no_twins', 'LabelledPhotos', 'read_table', 'labelled_photos',
-           'check_enough', 'ManifestRow', 'read_manifest', 'write_manifest', 'ManifestWriter', 'move_photo',
-           'set_aside']
+           'check_enough', 'readable', 'ready_photos', 'writable_folder', 'ManifestRow', 'read_manifest',
+           'write_manifest', 'ManifestWriter', 'move_photo', 'set_aside']
 
-# %% ../../nbs/engine/folder.ipynb #a9ff756a
+# %% ../../nbs/engine/folder.ipynb #3c7a4b4c
 import csv
 import errno
 import os
 import re
 import shutil
 import stat
+import tempfile
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import BinaryIO, Literal
 
 import msgspec
 
 from .duplicates import is_look
-from .files import write_whole
-from .photo import START_BYTES, looks_like_photo
+from .files import usable_cores, write_whole
+from .photo import START_BYTES, looks_like_photo, why_unreadable
 
-# %% ../../nbs/engine/folder.ipynb #fe47afb4
+# %% ../../nbs/engine/folder.ipynb #69a2dc95
 SUFFIXES = frozenset(
     '.jpg .jpeg .jpe .jfif .pjpeg .pjp .png .apng .webp .gif .bmp .dib .tif .tiff .avif .heic .heif'.split())
 
@@ -51,12 +53,13 @@ def counts_as_photo(
         return False
     return os.path.splitext(name)[1].lower() in SUFFIXES or _begins_like_photo(os.fspath(file))
 
-# %% ../../nbs/engine/folder.ipynb #e6e4a0a6
+# %% ../../nbs/engine/folder.ipynb #ea71dd09
 def _entries(folder: str, notes: list[str]) -> list[os.DirEntry]:
     "What lies in `folder`, by name, without what is hidden."
     try:
         with os.scandir(folder) as found:
-            return sorted((entry for entry in found if not entry.name.startswith('.')), key=lambda entry: entry.name)
+            visible = [entry for entry in found if not entry.name.startswith('.')]
+            return sorted(visible, key=lambda entry: entry.name)
     except OSError as error:
         notes.append(f'{folder} cannot be opened ({error.strerror}); what lies in it is left alone.')
         return []
@@ -83,7 +86,7 @@ def photo_files_below(
     path: str | os.PathLike,           # a folder; a file is returned as it is
     notes: list[str] | None = None,    # sentences about what was left alone are added to it
 ) -> list[Path]:                       # in the order of their names, level by level
-    "All photos in a folder and the folders in it: the one rule for which files count. Raises `FileNotFoundError`."
+    "All photos in a folder and below: the one rule for which files count. Raises `FileNotFoundError`."
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f'There is no folder {str(path)!r}. Download photos into it first.')
@@ -91,7 +94,7 @@ def photo_files_below(
         return [path]
     return [Path(file) for file in _walk(str(path), set(), notes if notes is not None else [])]
 
-# %% ../../nbs/engine/folder.ipynb #c628a7e5
+# %% ../../nbs/engine/folder.ipynb #a16da678
 _INVISIBLE = '\ufeff\u200b\u200e\u200f'   # a byte-order mark, an empty space, marks of direction
 _MOST_LABEL_BYTES = 200                   # disks take 255 for a name
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f/\\<>:"|?*]')   # in names of files, on Windows or elsewhere
@@ -118,14 +121,15 @@ def _why_no_label(label: str) -> str:
 def plain_label(
     text: str,
 ) -> str:
-    "The one way to write a label: composed letters, no blanks around it. Raises `ValueError` for what cannot be one."
+    "The one way to write a label: composed letters, no blanks around it. Raises `ValueError`."
     label = unicodedata.normalize('NFC', text).strip().strip(_INVISIBLE).strip()
     if reason := _why_no_label(label):
         shown = label if len(label) < 40 else label[:40] + '…'
-        raise ValueError(f'{shown!r} cannot be a label: {reason}. Use a plain word that can be the name of a folder.')
+        raise ValueError(f'{shown!r} cannot be a label: {reason}. '
+                         'Use a plain word that can be the name of a folder.')
     return label
 
-# %% ../../nbs/engine/folder.ipynb #4e31e89c
+# %% ../../nbs/engine/folder.ipynb #17cc276d
 def check_no_twins(
     labels: Iterable[str],   # plain ones
 ) -> None:
@@ -134,10 +138,10 @@ def check_no_twins(
     for label in sorted(set(labels)):
         other = known.setdefault(label.casefold(), label)
         if other != label:
-            raise ValueError(f'The labels {other!r} and {label!r} differ only in capital letters. Is it one label? '
-                             'Then move the photos into one folder; if not, rename one.')
+            raise ValueError(f'The labels {other!r} and {label!r} differ only in capital letters. '
+                             'Is it one label? Then move the photos into one folder; if not, rename one.')
 
-# %% ../../nbs/engine/folder.ipynb #2d04ab4b
+# %% ../../nbs/engine/folder.ipynb #8d353865
 @dataclass
 class LabelledPhotos:
     "Photos and their labels, side by side."
@@ -184,7 +188,7 @@ class LabelledPhotos:
         gone = set(bad)
         return self.choose(i for i, file in enumerate(self.files) if file not in gone)
 
-# %% ../../nbs/engine/folder.ipynb #b0efa821
+# %% ../../nbs/engine/folder.ipynb #f69aea45
 _FOR_TRAINING = frozenset({'train', 'training'})
 _HELD_OUT = frozenset({'valid', 'validation', 'val', 'dev', 'test', 'testing', 'eval'})
 
@@ -203,7 +207,8 @@ def _is_split(items: list[_Item], any_depth: bool = False) -> bool:
     first = {item.folders[0].lower() if item.folders else '' for item in items}
     if not first & _FOR_TRAINING or not first <= _FOR_TRAINING | _HELD_OUT:
         return False
-    return any_depth or any(len(item.folders) > 1 for item in items if item.folders[0].lower() in _FOR_TRAINING)
+    training = [item for item in items if item.folders[0].lower() in _FOR_TRAINING]
+    return any_depth or any(len(item.folders) > 1 for item in training)
 
 def _without_split(items: list[_Item]) -> list[_Item]:
     "The items one level deeper, marked as held out or not."
@@ -218,7 +223,7 @@ def _note_depth(root: Path, items: list[_Item], notes: list[str]) -> None:
         notes.append(f'{how_many} photos lie in folders within folders, like {example}; '
                      f'the label of this one is {deep[0].folders[0]!r}.')
 
-# %% ../../nbs/engine/folder.ipynb #fd40c72d
+# %% ../../nbs/engine/folder.ipynb #6c326cd9
 def _note_empty(folder: Path, items: list[_Item], notes: list[str]) -> None:
     "Say which folders hold no photo. fastai makes one called `models`."
     full = {item.folders[0] for item in items if item.folders}
@@ -241,14 +246,15 @@ def _by_folders(found: LabelledPhotos, items: list[_Item]) -> None:
     loose = [item for item in items if not item.folders]
     items = [item for item in items if item.folders]
     if loose:
-        found.notes.append(f'{len(loose)} photos lie in no label\'s folder, like {loose[0].file.name}; they are left alone.')
+        found.notes.append(f'{len(loose)} photos lie in no folder of a label, like {loose[0].file.name}; '
+                           'they are left alone.')
     plain = _plain_folder_labels((item.folders[0] for item in items), found.notes)
     _note_depth(found.root, items, found.notes)
     found.files = [item.file for item in items]
     found.labels = [plain[item.folders[0]] for item in items]
     found.held_out = [item.held_out for item in items]
 
-# %% ../../nbs/engine/folder.ipynb #f25181dc
+# %% ../../nbs/engine/folder.ipynb #3cf42011
 _WORD_AND_NUMBER = re.compile(r'(.*?[^\W\d_])[\W_]*\d+[\W_]*')   # cat.12, yorkshire_terrier_7, ねこ (3)
 _LEAST_OF_A_WORD = 2
 
@@ -277,18 +283,20 @@ def _take(found: LabelledPhotos, items: list[_Item], labels: list[str | None], l
             found.held_out.append(item.held_out)
     check_no_twins(found.labels)
 
-# %% ../../nbs/engine/folder.ipynb #6f1862cb
+# %% ../../nbs/engine/folder.ipynb #f8d5b489
 def _by_names(found: LabelledPhotos, items: list[_Item], asked: bool) -> bool:
     "Fill in the labels from names such as cat.12.jpg, if they look like it. `asked`: the user said so."
     words = _guess_from_names(items)
     if words is None:
         if asked:
-            raise ValueError(f'The file names in {found.root} are not all a word and a number, like cat.12.jpg, with at '
-                             'least two words. Give a regular expression whose first group is the label.')
+            raise ValueError(f'The file names in {found.root} are not all a word and a number, like '
+                             'cat.12.jpg, with at least two words, each twice or more. '
+                             'Give a regular expression whose first group is the label.')
         return False
     _take(found, items, list(words), '')
     if not asked:
-        found.notes.append(f'Labels are taken from the file names, like {words[0]!r} from {items[0].file.name}. '
+        example = items[0].file.name
+        found.notes.append(f'Labels are taken from the file names, like {words[0]!r} from {example}. '
                            "If that is wrong, give labels='folders', a regular expression, or a table (CSV).")
     return True
 
@@ -297,15 +305,15 @@ def _by_pattern(found: LabelledPhotos, items: list[_Item], pattern: str) -> None
     try:
         compiled = re.compile(pattern)
     except re.error as error:
-        raise ValueError(f"labels={pattern!r} is neither 'auto', 'folders', 'names' nor a file ending in .csv, "
-                         f'and no regular expression either ({error}).') from None
+        raise ValueError(f"labels={pattern!r} is neither 'auto', 'folders', 'names' nor a file ending in "
+                         f'.csv, and no regular expression either ({error}).') from None
     if compiled.groups < 1:
         raise ValueError(f'The regular expression {pattern!r} needs a group in brackets around the label, '
-                         r"like r'(.+)_\d+'. Other choices: 'auto', 'folders', 'names', or a file ending in .csv.")
+                         r"like r'(.+)_\d+'. Or say 'auto', 'folders', 'names', or a file ending in .csv.")
     matches = [compiled.search(item.file.name) for item in items]
     _take(found, items, [match and match[1] for match in matches], f'their names do not match {pattern}')
 
-# %% ../../nbs/engine/folder.ipynb #6de6ace1
+# %% ../../nbs/engine/folder.ipynb #72b67401
 _FILE_COLUMNS = 'file', 'filename', 'image', 'path', 'id'
 _LABEL_COLUMNS = 'label', 'labels', 'class', 'category'
 
@@ -314,7 +322,8 @@ def _column(names: list[str], known: tuple[str, ...], table: Path) -> int:
     for name in known:
         if name in names:
             return names.index(name)
-    raise ValueError(f'{table} has no column {known[0]!r}; its first line is {",".join(names)}. It should be: file,label')
+    raise ValueError(f'{table} has no column {known[0]!r}; its first line is {",".join(names)}. '
+                     'It should be: file,label')
 
 def read_table(
     table: str | os.PathLike,   # a CSV file whose first line is file,label
@@ -349,15 +358,15 @@ def _by_table(found: LabelledPhotos, items: list[_Item], table: Path) -> None:
     if absent := sorted(set(labels) - used):
         found.notes.append(f'{len(absent)} files of {table.name} are not in {found.root}, like {absent[0]}.')
 
-# %% ../../nbs/engine/folder.ipynb #f3e10106
+# %% ../../nbs/engine/folder.ipynb #9b7b2dd6
 def _no_photos(root: Path) -> ValueError:
     return ValueError(f'There are no photos in {root}. They belong in one folder for each label, '
                       f'like {root/"cat"} and {root/"dog"}.')
 
 def _no_labels(root: Path, n: int) -> ValueError:
-    return ValueError(f'There are {n} photos in {root}, but no labels. Put them in one folder for each label, like '
-                      f'{root/"cat"} and {root/"dog"}, or give labels: a regular expression for the file names, '
-                      'or a table (CSV) with the columns file,label.')
+    return ValueError(f'There are {n} photos in {root}, but no labels. Put them in one folder for each '
+                      f'label, like {root/"cat"} and {root/"dog"}, or give labels: a regular expression for '
+                      'the file names, or a table (CSV) with the columns file,label.')
 
 def _fill(found: LabelledPhotos, items: list[_Item], labels: str) -> None:
     "Give the items their labels in the way that `labels` says."
@@ -376,41 +385,42 @@ def _note_split(found: LabelledPhotos) -> None:
     "Say what is held out, and which labels only occur there."
     held = found.part(True)
     if held.files:
+        folder = held.files[0].relative_to(found.root).parts[0]
         found.notes.append(f'{len(held)} of {len(found)} photos are held out, because their folder is called '
-                           f'{held.files[0].relative_to(found.root).parts[0]!r}: for measuring, not for training.')
+                           f'{folder!r}: for measuring, not for training.')
     for label in sorted(set(held.names) - set(found.part(False).names)):
         found.notes.append(f'The label {label!r} is only among the photos held out; a model never sees it.')
 
-# %% ../../nbs/engine/folder.ipynb #9badaa86
-def labelled_photos(
-    path: str | os.PathLike,           # the folder
-    labels: str | os.PathLike = 'auto',   # 'folders', 'names', a regular expression with a group, or a CSV file
-) -> LabelledPhotos:
-    "The photos in a folder with their labels, however they are kept. Raises `OSError` or `ValueError` with one sentence."
-    found, labels = LabelledPhotos(Path(path)), os.fspath(labels)
-    files = photo_files_below(found.root, found.notes)
-    if not found.root.is_dir():
-        raise NotADirectoryError(f'{found.root} is a file. Give the folder that has one folder of photos for each label.')
-    if not files:
-        raise _no_photos(found.root)
-    items = _items(found.root, files)
-    folders_of_labels = [found.root]
-    if _is_split(items, any_depth=labels != 'folders' and _names_in_split(items)):
-        folders_of_labels = sorted({found.root/item.folders[0] for item in items})
-        items = _without_split(items)
-    _fill(found, items, labels)
-    if not found.files:
-        raise _no_labels(found.root, len(files))
-    for folder in folders_of_labels:
-        _note_empty(folder, [item for item in items if folder in item.file.parents], found.notes)
-    _note_split(found)
-    return found
-
+# %% ../../nbs/engine/folder.ipynb #0c527d33
 def _names_in_split(items: list[_Item]) -> bool:
     "Is it train/cat.1.jpg, and not a label called train?"
     return all(len(item.folders) == 1 for item in items) and _guess_from_names(items) is not None
 
-# %% ../../nbs/engine/folder.ipynb #27c7dfa1
+def labelled_photos(
+    path: str | os.PathLike,              # the folder
+    labels: str | os.PathLike = 'auto',   # 'folders', 'names', a regular expression, or a CSV file
+) -> LabelledPhotos:
+    "The photos in a folder with their labels, however they are kept. Raises `OSError` or `ValueError`."
+    found = LabelledPhotos(Path(path))
+    if found.root.exists() and not found.root.is_dir():
+        raise NotADirectoryError(f'{found.root} is a file. '
+                                 'Give the folder that has one folder of photos for each label.')
+    files = photo_files_below(found.root, found.notes)
+    if not files:
+        raise _no_photos(found.root)
+    items, parents = _items(found.root, files), [found.root]
+    if _is_split(items, any_depth=labels != 'folders' and _names_in_split(items)):
+        parents = sorted({found.root/item.folders[0] for item in items})
+        items = _without_split(items)
+    _fill(found, items, os.fspath(labels))
+    if not found.files:
+        raise _no_labels(found.root, len(files))
+    for parent in parents:
+        _note_empty(parent, [item for item in items if parent in item.file.parents], found.notes)
+    _note_split(found)
+    return found
+
+# %% ../../nbs/engine/folder.ipynb #4783f012
 def check_enough(
     photos: LabelledPhotos,
     least: int = 10,          # fewer photos than this in a label are refused
@@ -419,8 +429,8 @@ def check_enough(
     counts = photos.part(False).counts
     if len(counts) < 2:
         only = ', '.join(counts) or 'none'
-        raise ValueError(f'There is only one label in {photos.root}: {only}. A model needs at least two to choose from.'
-                         f'{_perhaps_inside(photos)}')
+        raise ValueError(f'There is only one label in {photos.root}: {only}. '
+                         f'A model needs at least two to choose from.{_perhaps_inside(photos)}')
     label, n = min(counts.items(), key=lambda item: item[1])
     if n < least:
         raise ValueError(f'Only {n} photos are labelled {label!r} in {photos.root}. '
@@ -433,7 +443,40 @@ def _perhaps_inside(photos: LabelledPhotos) -> str:
         return f' Perhaps you mean the folder {photos.root.joinpath(min(inner)[0])}?'
     return ''
 
-# %% ../../nbs/engine/folder.ipynb #aca44963
+# %% ../../nbs/engine/folder.ipynb #c4122084
+def readable(
+    files: list[Path],
+) -> list[Path]:        # those that can be read, in the same order
+    "Leave out the photos that cannot be read, and print which and why."
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        errors = list(pool.map(why_unreadable, files))
+    bad = [(file, error.reason) for file, error in zip(files, errors) if error]
+    if bad:
+        print(f'{len(bad)} of {len(files)} photos cannot be read and are left out:')
+    for file, reason in bad:
+        print(f'  {file.parent.name}/{file.name}: {reason}')
+    return [file for file, error in zip(files, errors) if not error]
+
+def ready_photos(
+    path: str | os.PathLike,
+    least: int = 10,                      # fewer photos than this in a label are refused
+    labels: str | os.PathLike = 'auto',   # as in `labelled_photos`
+) -> LabelledPhotos:
+    "Enough photos to train on, all readable. Prints what was noticed. Raises `OSError` or `ValueError`."
+    photos = labelled_photos(path, labels)
+    for note in photos.notes:
+        print(note)
+    check_enough(photos, least)
+    good = set(readable(photos.files))
+    photos = photos.choose(i for i, file in enumerate(photos.files) if file in good)
+    check_enough(photos, least=1)
+    return photos
+
+def writable_folder() -> Path:
+    "A folder for what a program leaves behind: the current one, or where that is not allowed, a new one."
+    return Path('.') if os.access('.', os.W_OK) else Path(tempfile.mkdtemp())
+
+# %% ../../nbs/engine/folder.ipynb #ee33259f
 MANIFEST = 'manifest.jsonl'
 KEPT, DUPLICATE, LEFT_OUT, REFUSED = 'kept', 'duplicate', 'left out', 'refused'
 Status = Literal['kept', 'duplicate', 'left out', 'refused']
@@ -454,12 +497,12 @@ class ManifestRow(msgspec.Struct):
     title: str = ''
     engine: str = ''        # which search found it
 
-# %% ../../nbs/engine/folder.ipynb #da280687
+# %% ../../nbs/engine/folder.ipynb #49d2f204
 _decoder = msgspec.json.Decoder(ManifestRow)
 
 def _plain_name(name: str) -> bool:
     "Is this the name of a visible file in the same folder?"
-    return not name.startswith('.') and not re.search(r'[/\\:\x00]', name) and len(name.encode(errors='replace')) <= 255
+    return not name.startswith('.') and not re.search(r'[/\\:\x00]', name)
 
 def _read_row(line: bytes) -> ManifestRow | None:
     "The row in one line of a manifest, or `None`."
@@ -476,7 +519,7 @@ def _read_row(line: bytes) -> ManifestRow | None:
 def read_manifest(
     folder: str | os.PathLike,
 ) -> dict[str, ManifestRow]:   # address -> row; of several rows for one address the last
-    "The rows of the manifest in `folder`; none if there is no manifest. A line that cannot be read is skipped."
+    "The rows of the manifest in `folder`, if there is one. A line that cannot be read is skipped."
     try:
         lines = (Path(folder)/MANIFEST).read_bytes().split(b'\n')
     except (FileNotFoundError, NotADirectoryError):
@@ -484,7 +527,7 @@ def read_manifest(
     rows = [row for row in map(_read_row, lines) if row]
     return {row.url: row for row in rows}
 
-# %% ../../nbs/engine/folder.ipynb #b4253a88
+# %% ../../nbs/engine/folder.ipynb #ec524b2f
 def _line(row: ManifestRow) -> bytes:
     return msgspec.json.encode(row) + b'\n'
 
@@ -496,7 +539,9 @@ def write_manifest(
     write_whole(Path(folder)/MANIFEST, b''.join(map(_line, rows.values())))
 
 class ManifestWriter:
-    "Adds rows to the manifest of a folder, one by one; each is on the disk when `add` returns. For a `with` block."
+    "For a `with` block: adds rows to the manifest of a folder, each handed to the disk when `add` returns."
+    file: BinaryIO
+
     def __init__(self, folder: str | os.PathLike):
         self.path = Path(folder)/MANIFEST
 
@@ -508,7 +553,7 @@ class ManifestWriter:
                 self.file.write(b'\n')
         return self
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, *error: object) -> None:
         self.file.close()
 
     def add(self, row: ManifestRow) -> None:
@@ -516,7 +561,7 @@ class ManifestWriter:
         self.file.write(_line(row))
         self.file.flush()
 
-# %% ../../nbs/engine/folder.ipynb #bce581c1
+# %% ../../nbs/engine/folder.ipynb #ea488be4
 SET_ASIDE = '.set-aside'
 
 def _claim(folder: Path, name: str) -> Path:
@@ -548,7 +593,7 @@ def _put(file: Path, new: Path) -> None:
         shutil.copy2(file, new)
         file.unlink()
 
-# %% ../../nbs/engine/folder.ipynb #5c78a8ef
+# %% ../../nbs/engine/folder.ipynb #1c1418a7
 def _tell_manifests(file: Path, new: Path, reason: str) -> None:
     "Write into the manifests of both folders that `file` is now `new`."
     old_rows = read_manifest(file.parent)
@@ -571,7 +616,7 @@ def move_photo(
     folder: str | os.PathLike,   # made if it is not there
     reason: str = '',            # for the manifest; '': where it went
 ) -> Path:                       # where it is now: if the name was taken, with a number after it
-    "Move a photo; nothing is overwritten, and the manifests are told. Raises `OSError`; then it is where it was."
+    "Move a photo; nothing is overwritten, and the manifests are told. Raises `OSError`: it has not moved."
     file, folder = Path(file), Path(folder)
     if not file.is_file():
         raise FileNotFoundError(f'{file.name} is not there any more')
@@ -586,13 +631,13 @@ def move_photo(
     _tell_manifests(file, new, reason or f'moved to {folder.name}')
     return new
 
-# %% ../../nbs/engine/folder.ipynb #6994c1d4
+# %% ../../nbs/engine/folder.ipynb #ed378339
 def set_aside(
     file: str | os.PathLike,
     root: str | os.PathLike,   # the folder of the labels' folders
     reason: str = 'set aside',
 ) -> Path:                     # where it is now
-    "Move a photo into the hidden folder `.set-aside` of `root`, to the same place in it. Raises `OSError` or `ValueError`."
+    "Move a photo to the same place in `.set-aside` below `root`. Raises `OSError` or `ValueError`."
     file, root = Path(file), Path(root)
     if root not in file.parents:
         raise ValueError(f'{file} is not in {root}, so it cannot be set aside there.')

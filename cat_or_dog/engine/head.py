@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['MEMORY', 'MOST_STEPS', 'TOLERANCE', 'LAMBDAS', 'FOLDS', 'LARGE', 'TEMPERATURES', 'DEFAULT_LAMBDA',
            'FAMILIARITY_WEIGHT', 'REMEMBERED', 'FALSE_ALARMS', 'Problem', 'minimise', 'Turned', 'turn', 'folds',
-           'cross_entropy', 'Hidden', 'hide_in_turn', 'choose', 'honest', 'Head', 'fit_head', 'directions', 'remember',
-           'belonging', 'neither_threshold', 'CurvePoint', 'curve_from_features']
+           'cross_entropy', 'Hidden', 'hide_in_turn', 'choose', 'honest', 'hide_quickly', 'Head', 'fit_head',
+           'directions', 'remember', 'belonging', 'neither_threshold', 'CurvePoint', 'curve_from_features']
 
 # %% ../../nbs/engine/head.ipynb #43f3a4b8
 from collections.abc import Callable, Sequence
@@ -126,7 +126,7 @@ LAMBDAS = 1., .3, .1, .03, .01, .003, .001
 FOLDS = 5
 _CLEARLY_WORSE = 1.05
 _NEARLY = 10*TOLERANCE   # near enough to the bottom for choosing
-LARGE = 50_000           # photos × labels; from here on in single precision, on all cores, with a bar
+LARGE = 50_000           # photos × labels; from here on in single precision, λ from one fold, with a bar
 
 def folds(
     y: np.ndarray,   # n labels
@@ -155,20 +155,29 @@ class Hidden:
     sums: np.ndarray       # float (number of λ, n, labels): before softmax
     fold: np.ndarray       # int (n,)
 
-def hide_in_turn(turned: Turned, targets: np.ndarray, start: np.ndarray, fold: np.ndarray) -> Hidden:
+def hide_in_turn(
+    turned: Turned,
+    targets: np.ndarray,                   # float (n, labels)
+    start: np.ndarray,                     # float (n, labels): the head start
+    fold: np.ndarray,                      # int (n,)
+    lambdas: Sequence[float] = LAMBDAS,    # from strong to weak
+    turns: Sequence[int] | None = None,    # the folds to hide, `None`: all; sums of the others stay 0
+) -> Hidden:
     "Predict each photo by a head that was fitted without its fold, for one λ after the other."
-    weights = [np.zeros((turned.Z.shape[1], targets.shape[1]), targets.dtype) for _ in np.unique(fold)]
+    turns = np.unique(fold).tolist() if turns is None else turns
+    asked = np.isin(fold, turns)
+    weights = {k: np.zeros((turned.Z.shape[1], targets.shape[1]), targets.dtype) for k in turns}
     tried, sums, least = [], [], np.inf
-    for lam in tqdm(LAMBDAS, desc='choosing λ', unit='λ', leave=False, disable=targets.size < LARGE):
+    for lam in tqdm(lambdas, desc='choosing λ', unit='λ', leave=False, disable=targets.size < LARGE):
         hidden = np.zeros_like(targets)
-        for k in np.unique(fold):
+        for k in turns:
             out = fold == k
             problem = Problem(turned.Z[~out], targets[~out], start[~out], lam)
             weights[k] = minimise(problem.loss, weights[k], turned.curvature(lam), _NEARLY)
             hidden[out] = turned.Z[out] @ weights[k] + start[out]
         tried.append(lam)
         sums.append(hidden)
-        loss = cross_entropy(hidden, targets)
+        loss = cross_entropy(hidden[asked], targets[asked])
         if loss > _CLEARLY_WORSE*least:
             break
         least = min(least, loss)
@@ -196,6 +205,13 @@ def honest(hidden: Hidden, targets: np.ndarray) -> np.ndarray:
         best, temperature = choose(hidden, targets, ~mine)
         found[mine] = log_softmax(hidden.sums[best][mine]/temperature)
     return found
+
+# %% ../../nbs/engine/head.ipynb #d917b51a
+def hide_quickly(turned: Turned, targets: np.ndarray, start: np.ndarray, fold: np.ndarray) -> Hidden:
+    "Like `hide_in_turn`, but only the first fold tries each λ; for thousands of photos."
+    probe = hide_in_turn(turned, targets, start, fold, turns=[0])
+    best, _ = choose(probe, targets, fold == 0)
+    return hide_in_turn(turned, targets, start, fold, [probe.lambdas[best]])
 
 # %% ../../nbs/engine/head.ipynb #ee7cd04c
 DEFAULT_LAMBDA = LAMBDAS[2]   # where nothing could be hidden
@@ -227,8 +243,8 @@ def fit_head(
     "A regularised softmax regression on a head start. Where a label has one photo, nothing is measured."
     labels, places = np.unique(np.asarray(y), return_inverse=True)
     small = len(X)*len(labels) < LARGE
-    with threadpool_limits(1 if small else None):   # on small matrices threads would only wait for each other
-        exact = X.astype(np.float64 if small else np.float32)
+    exact = X.astype(np.float64 if small else np.float32)
+    with threadpool_limits(1 if small else None):   # on small matrices threads only wait for each other
         return _fit(exact, places, labels.tolist(), start, seed, measure)
 
 def _fit(X: np.ndarray, places: np.ndarray, labels: list[str], start: bool, seed: int, measure: bool) -> Head:
@@ -237,7 +253,8 @@ def _fit(X: np.ndarray, places: np.ndarray, labels: list[str], start: bool, seed
     lam, temperature, hidden = DEFAULT_LAMBDA, 1., None
     k = min(FOLDS, int(np.bincount(places).min()))
     if measure and k > 1:
-        guesses = hide_in_turn(turned, targets, offset, folds(places, k, seed))
+        hide = hide_in_turn if targets.size < LARGE else hide_quickly
+        guesses = hide(turned, targets, offset, folds(places, k, seed))
         best, temperature = choose(guesses, targets, np.ones(len(X), bool))
         lam, hidden = guesses.lambdas[best], honest(guesses, targets)
     nothing = np.zeros((turned.Z.shape[1], len(labels)), X.dtype)

@@ -144,6 +144,10 @@ shirt シャツ : 610 841
 sock 靴下 : 806
 glasses sunglasses 眼鏡 メガネ サングラス : 836-837
 kimono 着物 : 614
+cardigan カーディガン : 474
+harp ハープ : 594
+horn ホルン : 566
+panther 黒豹 : 286 290
 church 教会 : 497
 castle 城 : 483
 palace 宮殿 : 698
@@ -221,7 +225,8 @@ def _named() -> dict[str, list[int]]:
             found.setdefault(plain_word(name), []).append(number)
     return found
 
-PLURALS = ('ies', 'y'), ('ves', 'f'), ('ches', 'ch'), ('shes', 'sh'), ('xes', 'x'), ('sses', 'ss'), ('s', '')
+PLURALS = (('ies', 'y'), ('ves', 'f'), ('ves', 'fe'), ('ches', 'ch'), ('shes', 'sh'), ('xes', 'x'), ('ses', 's'),
+           ('oes', 'o'), ('s', ''))
 
 def _singular(word: str) -> list[str]:
     "`word`, and what it may be the plural of."

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['LABELS', 'PHOTOS', 'MODEL', 'ENOUGH', 'lesson_photos', 'lesson_model']
 
-# %% ../../nbs/engine/project.ipynb #83acdfb2
+# %% ../../nbs/engine/project.ipynb #96d2a00c
 from pathlib import Path
 
 LABELS = 'cat', 'dog'
@@ -13,7 +13,7 @@ PHOTOS = Path('cat_or_not')        # the article's name for the folder; in the f
 MODEL = Path('cat_or_not.onnx')
 ENOUGH = 20                        # photos of each label; with fewer, a download was stopped too early
 
-# %% ../../nbs/engine/project.ipynb #5a262151
+# %% ../../nbs/engine/project.ipynb #2090d64b
 def _has_photos(folder: Path) -> bool:
     "Are there enough photos of each label in `folder`?"
     return all(len(list((folder/label).glob('*.jpg'))) >= ENOUGH for label in LABELS)
@@ -30,7 +30,7 @@ def lesson_photos(
     download_labels({label: find_photos(f'{label} photo', n) for label in LABELS}, PHOTOS)
     return PHOTOS
 
-# %% ../../nbs/engine/project.ipynb #7025563c
+# %% ../../nbs/engine/project.ipynb #15b3a1b4
 def lesson_model() -> Path:
     "The model of the lesson, in the current folder; trained and saved if it is not there, and it says so."
     from cat_or_dog.predict import Classifier, ModelError
