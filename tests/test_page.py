@@ -22,7 +22,7 @@ from cat_or_dog.predict import Classifier
 from page_load import load
 from run_notebooks import root
 
-command = Path(sys.executable).parent/'cat-or-dog'
+command = [sys.executable, '-m', 'cat_or_dog']
 cat = draw('cat', 905)
 
 
@@ -204,11 +204,11 @@ def test_fifty_clients_at_once(url, capsys):
 # ── The command and the exported folder ──
 
 def test_the_command_serves_until_ctrl_c(model_file):
-    process = subprocess.Popen([command, 'app', '--model', model_file, '--port', '0', '--json'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*command, 'app', '--model', model_file, '--port', '0', '--json'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     url = json.loads(process.stdout.readline())['url']
     assert url.startswith('http://127.0.0.1:') and 'Cat or dog?' in httpx.get(url).text
     port = url.split(':')[-1].strip('/')
-    taken = subprocess.run([command, 'app', '--model', model_file, '--port', port], capture_output=True, text=True)
+    taken = subprocess.run([*command, 'app', '--model', model_file, '--port', port], capture_output=True, text=True)
     assert taken.returncode == 1 and taken.stderr.count('\n') == 1 and '--port' in taken.stderr
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=20)[1] == '' and process.returncode == 0
@@ -216,7 +216,7 @@ def test_the_command_serves_until_ctrl_c(model_file):
 
 def test_the_exported_folder_runs_by_itself(model_file, tmp_path):
     space = tmp_path/'space'
-    said = json.loads(subprocess.run([command, 'app', '--model', model_file, '--export', space, '--json'], check=True, capture_output=True, text=True).stdout)
+    said = json.loads(subprocess.run([*command, 'app', '--model', model_file, '--export', space, '--json'], check=True, capture_output=True, text=True).stdout)
     assert sorted(said['files']) == sorted(str(p) for p in space.rglob('*') if p.is_file())
     front = re.match(r'---\n(.*?)\n---\n', (space/'README.md').read_text(), re.S)[1]
     assert dict(line.split(': ') for line in front.splitlines()).items() >= dict(sdk='docker', app_port='7860').items()
