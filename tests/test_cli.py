@@ -115,7 +115,7 @@ def test_ctrl_c_leaves_earlier_results_whole(drawn, tmp_path):
     target.write_bytes(b'the old model')
     process = subprocess.Popen([*command, 'train', drawn, '--out', target], stderr=subprocess.PIPE, text=True, env=os.environ | {'CAT_OR_DOG_CACHE': str(cache)},
                                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))   # a CI in the background ignores it
-    process.stderr.read(1)   # the progress bar has begun
+    while not (cache/'features.db').exists(): assert process.poll() is None   # it has begun to look at the photos
     process.send_signal(signal.SIGINT)
     said = process.communicate()[1]
     assert process.returncode == 130 and 'Stopped' in said and 'Traceback' not in said

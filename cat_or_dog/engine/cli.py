@@ -172,9 +172,9 @@ def search(
     found = []
     for word in words:
         query = words_to_ask(word, label)
-        say(f'Asking for {query!r}; the label is {label or word!r}.')
         with on_stderr():
             photos = find_photos(query, n, source, license, fresh=fresh, label=label or word)
+        say(f'Asked for {query!r}; the label is {label or word!r}.')
         found += [vars(photo) | {'label': label or word} for photo in photos]
     if as_json:
         result({'results': found})
