@@ -10,8 +10,8 @@ from pathlib import Path
 here = Path(__file__).resolve().parent
 sys.path.insert(0, str(here.parent/'tests'))
 
-from cat_or_dog.drawings import draw
-from cat_or_dog.page import describe
+from cat_or_dog.engine.drawings import draw
+from cat_or_dog.engine.page import describe
 from cat_or_dog.train import train
 from page_load import load
 
@@ -48,7 +48,7 @@ if __name__ == '__main__':
     photo = file.getvalue()
     took, base = alone(model, photo, cores, args.seconds/4)
     rows = [row(f'the model alone, {cores} threads', took, base, base)]
-    server = subprocess.Popen([Path(sys.executable).parent/'cat-or-dog', 'app', '--model', home/'model.onnx', '--port', '0', '--json'], stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen([sys.executable, '-m', 'cat_or_dog', 'app', '--model', home/'model.onnx', '--port', '0', '--json'], stdout=subprocess.PIPE, text=True)
     try:
         url = json.loads(server.stdout.readline())['url']
         for clients in (1, args.clients):

@@ -21,7 +21,7 @@ def photos():
 @pytest.fixture(scope='session')
 def drawn(tmp_path_factory):
     "Folder with 30 drawings of each label."
-    from cat_or_dog.drawings import draw
+    from cat_or_dog.engine.drawings import draw
     folder = tmp_path_factory.mktemp('drawn')
     for label in ('cat', 'dog'):
         (folder/label).mkdir()

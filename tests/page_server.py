@@ -4,7 +4,8 @@
 """
 import json, os, sys, time
 
-from cat_or_dog import page
+from cat_or_dog.engine.page import Limits
+from cat_or_dog.engine.server import serve
 from cat_or_dog.predict import Classifier
 
 CHANGES = {'os.mkdir', 'os.rename', 'os.remove', 'os.link', 'os.symlink', 'os.truncate', 'shutil.copyfile', 'socket.connect',
@@ -29,7 +30,7 @@ def main(model_file, record_file, options):
         print(url, flush=True)
         sys.addaudithook(note)
 
-    page.serve(model, port=0, limits=page.Limits(**options.get('limits', {})), ready=ready)
+    serve(model, port=0, limits=Limits(**options.get('limits', {})), ready=ready)
 
 
 if __name__ == '__main__': main(sys.argv[1], sys.argv[2], json.loads(sys.argv[3]))

@@ -10,7 +10,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from browser import artefacts, barriers, chromium, screenshot
-from cat_or_dog.drawings import draw
+from cat_or_dog.engine.drawings import draw
 from run_notebooks import root
 
 widgets8 = Path(sys.prefix)/'widgets8'   # ipywidgets 8 in a folder of its own, put there by the Makefile: fastbook keeps 7 in the environment

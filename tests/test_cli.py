@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from cat_or_dog.drawings import draw
-from cat_or_dog.search import cache_folder
+from cat_or_dog.engine.drawings import draw
+from cat_or_dog.engine.files import cache_folder
 
-command = Path(sys.executable).parent/'cat-or-dog'
+command = [sys.executable, '-m', 'cat_or_dog']
 
 
 def call(*args, code=0, **options):
     "Run cat-or-dog with `args`; its standard output. The exit code must be `code`."
-    done = subprocess.run([command, *map(str, args)], capture_output=True, text=True, **options)
+    done = subprocess.run([*command, *map(str, args)], capture_output=True, text=True, **options)
     assert done.returncode == code, done.stderr
     assert 'Traceback' not in done.stderr
     return done.stderr if code else done.stdout
@@ -49,7 +49,7 @@ def test_search_says_whose_photo_it_is(tmp_path):
 def test_predict_gives_a_line_a_photo(tmp_path, model_file):
     draw('cat', 70).save(tmp_path/'a.jpg')
     (tmp_path/'b.jpg').write_text('no photo')
-    done = subprocess.run([command, 'predict', 'a.jpg', 'b.jpg', '--model', model_file, '--json'], cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run([*command, 'predict', 'a.jpg', 'b.jpg', '--model', model_file, '--json'], cwd=tmp_path, capture_output=True, text=True)
     good, bad = map(json.loads, done.stdout.splitlines())
     assert done.returncode == 1
     assert set(good) == {'photo', 'label', 'probability', 'probabilities', 'neither', 'familiarity'} and good['label'] == 'cat'
@@ -113,9 +113,9 @@ def test_ctrl_c_leaves_earlier_results_whole(drawn, tmp_path):
     shutil.copytree(cache_folder(), cache, ignore=shutil.ignore_patterns('features.db*'))   # or the features are known, and it is done at once
     target.parent.mkdir()
     target.write_bytes(b'the old model')
-    process = subprocess.Popen([command, 'train', drawn, '--out', target], stderr=subprocess.PIPE, text=True, env=os.environ | {'CAT_OR_DOG_CACHE': str(cache)},
+    process = subprocess.Popen([*command, 'train', drawn, '--out', target], stderr=subprocess.PIPE, text=True, env=os.environ | {'CAT_OR_DOG_CACHE': str(cache)},
                                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))   # a CI in the background ignores it
-    process.stderr.read(1)   # the progress bar has begun
+    while not (cache/'features.db').exists(): assert process.poll() is None   # it has begun to look at the photos
     process.send_signal(signal.SIGINT)
     said = process.communicate()[1]
     assert process.returncode == 130 and 'Stopped' in said and 'Traceback' not in said
@@ -123,7 +123,7 @@ def test_ctrl_c_leaves_earlier_results_whole(drawn, tmp_path):
 
 
 def test_head_of_a_pipe():
-    done = subprocess.run(f'{command} search cat --n 200 --source drawings | head -n 1', shell=True, capture_output=True, text=True)
+    done = subprocess.run(f'{" ".join(command)} search cat --n 200 --source drawings | head -n 1', shell=True, capture_output=True, text=True)
     assert done.stdout.startswith('cat\t') and 'Traceback' not in done.stderr and 'BrokenPipe' not in done.stderr
 
 

@@ -1,5 +1,5 @@
 """The web page: every kind of upload, strangers, load, and people with a mouse, a keyboard, a phone or a screen reader."""
-import base64, io, json, os, re, signal, socket, subprocess, sys, time
+import asyncio, base64, io, json, os, re, signal, socket, subprocess, sys, time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,13 +13,16 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from browser import barriers, chromium, screenshot
-from cat_or_dog import page
-from cat_or_dog.drawings import draw
+from cat_or_dog.engine import page, photo as photo_room
+from cat_or_dog.engine.drawings import draw
+from cat_or_dog.engine.export_app import export_app, requirements
+from cat_or_dog.engine.onnx_file import ModelError
+from cat_or_dog.engine.server import serve
 from cat_or_dog.predict import Classifier
 from page_load import load
 from run_notebooks import root
 
-command = Path(sys.executable).parent/'cat-or-dog'
+command = [sys.executable, '-m', 'cat_or_dog']
 cat = draw('cat', 905)
 
 
@@ -95,8 +98,7 @@ def test_every_bad_photo_gets_one_sentence_with_its_name(url, name):
 
 
 def test_a_heic_photo_without_pi_heif_is_explained(model_file, monkeypatch):
-    monkeypatch.setattr(Image, 'OPEN', {k: v for k, v in Image.OPEN.items() if k != 'HEIF'})
-    monkeypatch.setattr(Image, 'ID', [i for i in Image.ID if i != 'HEIF'])
+    monkeypatch.setattr('cat_or_dog.engine.photo.FORMATS', [name for name in photo_room.FORMATS if name != 'HEIF'])
     client = TestClient(page.page_app(Classifier.load(model_file)), base_url='http://127.0.0.1')
     said = client.post('/predict?name=phone.heic', content=GOOD['phone.heic']()).json()
     assert said['code'] == 'heic' and "pip install 'cat_or_dog[app]'" in said['error']
@@ -202,11 +204,11 @@ def test_fifty_clients_at_once(url, capsys):
 # ── The command and the exported folder ──
 
 def test_the_command_serves_until_ctrl_c(model_file):
-    process = subprocess.Popen([command, 'app', '--model', model_file, '--port', '0', '--json'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*command, 'app', '--model', model_file, '--port', '0', '--json'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     url = json.loads(process.stdout.readline())['url']
     assert url.startswith('http://127.0.0.1:') and 'Cat or dog?' in httpx.get(url).text
     port = url.split(':')[-1].strip('/')
-    taken = subprocess.run([command, 'app', '--model', model_file, '--port', port], capture_output=True, text=True)
+    taken = subprocess.run([*command, 'app', '--model', model_file, '--port', port], capture_output=True, text=True)
     assert taken.returncode == 1 and taken.stderr.count('\n') == 1 and '--port' in taken.stderr
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=20)[1] == '' and process.returncode == 0
@@ -214,7 +216,7 @@ def test_the_command_serves_until_ctrl_c(model_file):
 
 def test_the_exported_folder_runs_by_itself(model_file, tmp_path):
     space = tmp_path/'space'
-    said = json.loads(subprocess.run([command, 'app', '--model', model_file, '--export', space, '--json'], check=True, capture_output=True, text=True).stdout)
+    said = json.loads(subprocess.run([*command, 'app', '--model', model_file, '--export', space, '--json'], check=True, capture_output=True, text=True).stdout)
     assert sorted(said['files']) == sorted(str(p) for p in space.rglob('*') if p.is_file())
     front = re.match(r'---\n(.*?)\n---\n', (space/'README.md').read_text(), re.S)[1]
     assert dict(line.split(': ') for line in front.splitlines()).items() >= dict(sdk='docker', app_port='7860').items()
@@ -385,3 +387,62 @@ def test_looks_and_barriers(open_page, language, scheme, width):
     screenshot(opened, f'page-{language[:2]}-{scheme}-{width}')
     assert opened.evaluate('document.documentElement.scrollWidth') <= width   # nothing to scroll sideways
     assert barriers(opened) == []
+
+
+def test_an_answer_that_no_model_gave(model_file):
+    "A model that fails while it runs is a sentence with status 500."
+    model = Classifier.load(model_file)
+    def fails(photo): raise ModelError('model.onnx: it failed while it ran. Train a new one.')
+    model.predict = fails
+    client = TestClient(page.page_app(model), base_url='http://127.0.0.1')
+    answer = client.post('/predict', content=saved(cat))
+    assert answer.status_code == 500 and answer.json() == dict(code='model', error='model.onnx: it failed while it ran. Train a new one.')
+    for sentences in page.page_texts(['cat', 'dog']).values():
+        assert {f'error_{code}' for code in ('model', 'large', 'damaged', 'heic')} <= set(sentences)
+
+
+def test_in_a_notebook_it_runs_beside_and_stops(model_file):
+    async def cell():
+        served = serve(Classifier.load(model_file), port=0, ready=lambda url: None,
+                       allow_hosts=['hub.example'], embed_in='https://hub.example')
+        async with httpx.AsyncClient() as client:
+            here, hub, stranger = [await client.get(served.url, headers=dict(host=host))
+                                   for host in ('localhost', 'hub.example', 'stranger.example')]
+        served.stop()
+        return served, here, hub, stranger
+    with ThreadPoolExecutor(1) as pool: served, here, hub, stranger = pool.submit(asyncio.run, cell()).result()   # Playwright has a loop here
+    assert (here.status_code, hub.status_code, stranger.status_code) == (200, 200, 400)
+    assert 'frame-ancestors https://hub.example' in hub.headers['content-security-policy']
+    with pytest.raises(httpx.ConnectError): httpx.get(served.url)
+
+
+def test_a_machine_with_the_gpu_build_pins_the_plain_one(monkeypatch):
+    monkeypatch.setattr('cat_or_dog.engine.export_app.version', lambda package: '1.23.0')
+    assert requirements({'onnxruntime'}, {'onnxruntime': ['onnxruntime-gpu']}) == 'onnxruntime==1.23.0\n'
+
+
+BARE = """
+import json, sys
+from pathlib import Path
+for name in ('torch', 'fastai', 'onnx', 'ddgs', 'httpx', 'tenacity', 'tqdm', 'matplotlib', 'sklearn', 'scipy'): sys.modules[name] = None
+from cat_or_dog.engine.page import describe
+from cat_or_dog.engine import server
+from cat_or_dog.predict import Classifier
+said = describe(Classifier.load('model.onnx'), Path(sys.argv[1]).read_bytes())
+import cat_or_dog
+print(json.dumps(dict(label=said['label'], home=cat_or_dog.__file__, loaded=[m for m in sys.modules if m.startswith('cat_or_dog')])))
+"""
+
+def test_the_exported_folder_needs_nothing_else(model_file, tmp_path):
+    "Only its own modules, and none of the packages that it does not pin."
+    space = tmp_path/'space'
+    exported = export_app(Classifier.load(model_file), space)
+    (tmp_path/'cat.jpg').write_bytes(saved(cat))
+    environment = {k: v for k, v in os.environ.items() if k != 'PYTHONPATH'}
+    done = subprocess.run([sys.executable, '-c', BARE, tmp_path/'cat.jpg'], cwd=space, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said['label'] == 'cat' and Path(said['home']).is_relative_to(space)
+    shipped = {p.relative_to(space).as_posix() for p in exported if p.suffix == '.py'} - {'app.py'}
+    names = {name.removesuffix('.py').removesuffix('/__init__').replace('/', '.') for name in shipped}
+    assert names == set(said['loaded'])   # exactly: nothing missing, nothing that is not used
