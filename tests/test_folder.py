@@ -383,3 +383,9 @@ def test_a_link_still_leads_to_its_photo_after_moving(tmp_path):
     (tmp_path/'photos'/'cat'/'a.jpg').symlink_to('../../disk/a.jpg')
     new = set_aside(tmp_path/'photos'/'cat'/'a.jpg', tmp_path/'photos')
     assert new.is_symlink() and Image.open(new).size == RED.size
+
+
+def test_photos_held_out_do_not_count_as_photos_to_train_on(tmp_path):
+    make(tmp_path, 'train/cat/1.jpg', 'train/dog/1.jpg', *(f'valid/{label}/{i}.jpg' for label in ('cat', 'dog') for i in range(20)))
+    with pytest.raises(ValueError, match='Only 1 photos'):
+        check_enough(labelled_photos(tmp_path))
