@@ -504,9 +504,11 @@ def report(results):
              'One machine, one day: only ratios mean something elsewhere. '
              f'{n} photos to train on, {test} others to test; five seeds, mean (smallest–largest). '
              "The body is EfficientNet-Lite0 everywhere, not the article's resnet18. `×`: against the "
-             'article\'s way with batches of 64. "Whole process" has the imports in it. The seed of fastai\'s rows '
-             'decides the head\'s first weights, the order, and which fifth is set apart; that of ours, the folds.']
-    for table in (table_training, table_prediction, table_shell, table_learning, table_growth, table_limit):
+             'article\'s way with batches of 64. "Whole process" has the imports in it. The seed of '
+             'fastai\'s rows decides the head\'s first weights, the order, and which fifth is set '
+             'apart; that of ours, the folds.']
+    tables = table_training, table_prediction, table_shell, table_learning, table_growth, table_limit
+    for table in tables:
         lines += ['', *table(results)]
     lines += ['', f'Installed: base {installed("cat_or_dog"):.0f} MB, with onnx for training '
               f'{installed("cat_or_dog", "onnx"):.0f} MB, '
