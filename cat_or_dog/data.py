@@ -46,7 +46,7 @@ def dataloaders(
         blocks=(ImageBlock, CategoryBlock),
         get_items=lambda _: photos.files,
         splitter=FuncSplitter(held_out.__contains__) if held_out else RandomSplitter(valid_pct, seed=seed),
-        get_x=lambda file: open_photo(file),
+        get_x=open_photo,
         get_y=labels.get,
         item_tfms=[Resize(size, method='squish')],
     )
