@@ -80,6 +80,7 @@ def article_way(
     photos: Path,            # folder with a folder for each label
 ) -> tuple[Way, list, list]:   # with the photos that it was trained on, and those that were hidden
     "The article's own lines: `vision_learner` and `fine_tune(3)`."
+    import torch
     from fastai.vision.all import error_rate, vision_learner
     from cat_or_dog.data import dataloaders
     from cat_or_dog.engine.convert import choose_arch
@@ -91,7 +92,7 @@ def article_way(
     train, hidden = ([Path(file) for file in part.items] for part in (dls.train_ds, dls.valid_ds))
     errors = round(float(learn.validate()[1])*len(hidden))
     file = io.BytesIO()
-    learn.export(file)
+    torch.save(learn.model.state_dict(), file)   # the weights alone, without fastai's pickle
     megabytes = len(file.getvalue())/MEGABYTE
     name = "the article's fine_tune(3)"
     return Way(name, len(train) + len(hidden), seconds, errors, len(hidden), megabytes), train, hidden

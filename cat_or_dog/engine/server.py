@@ -118,8 +118,9 @@ def server_for(
     "A server with our limits, which says nothing about itself and believes no proxy."
     clocks = Clocks(limits.head_seconds)
     config = uvicorn.Config(
-        WithClocks(app, clocks), http=clocked_protocol(clocks), ws='none', lifespan='off', proxy_headers=False,
-        server_header=False, access_log=False, log_level='error', limit_concurrency=limits.connections,
+        WithClocks(app, clocks), http=clocked_protocol(clocks), ws='none', lifespan='off',
+        proxy_headers=False, server_header=False, access_log=False, log_level='error',
+        limit_concurrency=limits.connections,
         timeout_keep_alive=max(1, round(limits.head_seconds)), timeout_graceful_shutdown=5)
     return uvicorn.Server(config)
 
