@@ -1,17 +1,19 @@
 """Downloading from a hostile web server: each behaviour with its row in the report."""
-import errno, json, os, random, re, shutil, signal, subprocess, sys, tempfile, time
+import errno, hashlib, json, os, random, re, shutil, signal, subprocess, sys, tempfile, time
 from pathlib import Path
 
 import psutil, pytest
 from hypothesis import given, settings, strategies as st
 from PIL import Image
 
-from cat_or_dog import download
-from cat_or_dog.cli import main
-from cat_or_dog.download import MANIFEST, QUARANTINE, check_folder, download_labels, download_photos, read_manifest
-from cat_or_dog.fetch import Limits, Refused
-from cat_or_dog.predict import PhotoError
-from cat_or_dog.search import Found
+from cat_or_dog.download import check_folder, download_labels, download_photos
+from cat_or_dog.engine import downloader
+from cat_or_dog.engine.cli import main
+from cat_or_dog.engine.duplicates import alike_to, look
+from cat_or_dog.engine.fetch import Limits, Refused
+from cat_or_dog.engine.folder import MANIFEST, SET_ASIDE, ManifestRow, read_manifest
+from cat_or_dog.engine.photo import PhotoError, open_photo
+from cat_or_dog.engine.search_engines import Found
 from hostile import BAD, FAULTS, GOOD, Hostile, photo, saved
 
 
@@ -37,7 +39,7 @@ kept = [*GOOD, 'moved', 'moved_307', 'moved_with_endless_text', 'lying_type', 'g
         'cookies', 'attachment', 'second_time', 'odd/ünï—🐈.jpg', 'odd/' + 'long'*1000 + '.jpg', 'odd/%2e%2e%2fpasswd',
         'odd/a b.jpg', "odd/'; rm -rf ~;'.jpg", 'odd/x.jpg?a=../../b#c', 'odd/nul%00.jpg', 'odd/CON.jpg']
 refused = dict(html=web_page, html_bom=web_page, html_then_jpeg=web_page, svg=web_page, svg_xml=web_page, empty='empty answer', text=no_photo, zip=no_photo,
-    pdf=no_photo, eps=no_photo, ppm=no_photo, torn=damaged, torn_png=damaged, torn_webp=no_photo, torn_heic=damaged, zeros=no_photo, header_only=no_photo,
+    pdf=no_photo, eps=no_photo, ppm=no_photo, torn=damaged, torn_png=damaged, torn_webp=damaged, torn_heic=damaged, zeros=no_photo, header_only=no_photo,
     bomb='more than 80 million pixels', bomb_gif='more than 80 million pixels', dot='smaller than 32 pixels', icon='smaller than 32 pixels',
     loop=loop, growing_loop=loop, to_private=private, to_metadata=private, to_localhost=private, to_ipv6=private, to_file=no_address, to_ftp=no_address,
     to_nowhere='no such host', silent=late, slow_header=late, slow_body=late, slow_redirects=late, endless=large, huge_length=large, gzip_bomb=large,
@@ -64,32 +66,32 @@ def hostile_run(site, tmp_path_factory):
 @pytest.mark.parametrize('name', kept)
 def test_good_photos_become_plain_rgb(hostile_run, name):
     dest, rows, _ = hostile_run
-    assert rows[name]['status'] == 'kept', rows[name]
-    with Image.open(dest/rows[name]['file']) as image:
+    assert rows[name].status == 'kept', rows[name]
+    with Image.open(dest/rows[name].file) as image:
         assert image.format == 'JPEG' and image.mode == 'RGB' and max(image.size) <= 200 and not image.getexif()
         if name == 'turned': assert image.width < image.height
-    data = (dest/rows[name]['file']).read_bytes()
-    assert b'<script' not in data and b'<?php' not in data and len(data) == rows[name]['size']
+    data = (dest/rows[name].file).read_bytes()
+    assert b'<script' not in data and b'<?php' not in data and len(data) == rows[name].size
 
 
 @pytest.mark.parametrize('name', refused)
 def test_bad_answers_get_their_reason(hostile_run, name):
     row = hostile_run[1][name]
-    assert (row['status'], row['reason'], row['file']) == ('refused', refused[name], '')
+    assert (row.status, row.reason, row.file) == ('refused', refused[name], '')
 
 
 def test_every_address_is_accounted_for_and_nothing_else_is_there(hostile_run):
     dest, rows, report = hostile_run
     assert report.kept == len(kept) and sum(report.reasons.values()) == len(refused) and len(report.rows) == len(kept) + len(refused)
-    assert set(os.listdir(dest)) == {MANIFEST, *(rows[name]['file'] for name in kept)} and os.listdir(dest.parent) == ['in']
+    assert set(os.listdir(dest)) == {MANIFEST, *(rows[name].file for name in kept)} and os.listdir(dest.parent) == ['in']
     assert check_folder(dest) == {}
 
 
 def test_the_animation_gives_its_first_picture(hostile_run):
     dest, rows, _ = hostile_run
     for name, number in dict(animated=10, animated_webp=13).items():
-        look = download._bits([rows[name]['look'], download._look(photo(number))])
-        assert len(download._alike(look, look[0])) == 2
+        assert alike_to([look(photo(number))], rows[name].look) == [0]
+        assert alike_to([look(photo(number + 1))], rows[name].look) == []
 
 
 # ---- duplicates
@@ -99,9 +101,9 @@ def test_duplicates_are_kept_once(tmp_path, site, monkeypatch):
     monkeypatch.setattr('hostile.GOOD', smaller)
     report = get(site, [*smaller, 'a'], tmp_path)
     near, again = 'nearly the same photo again', 'the same photo again'
-    assert [row['reason'] for row in report.rows] == ['', again, near, near, near, '', 'the same address again']
-    assert len(photos_in(tmp_path)) == 2 and len({row['file'] for row in report.rows}) == 2
-    assert len(photos_in(tmp_path/QUARANTINE)) == 3   # put aside, not deleted
+    assert [row.reason for row in report.rows] == ['', again, near, near, near, '', 'the same address again']
+    assert len(photos_in(tmp_path)) == 2 and len({row.file for row in report.rows}) == 2
+    assert len(photos_in(tmp_path/SET_ASIDE)) == 3   # put aside, not deleted
     asked = len(site.asked)
     assert get(site, [*smaller, 'a'], tmp_path).rows == report.rows and len(site.asked) == asked   # run again: the same report, nobody is asked
 
@@ -111,11 +113,11 @@ def test_a_photo_of_two_labels_is_left_out_of_both(tmp_path, site, monkeypatch):
     monkeypatch.setitem(GOOD, 'plain', saved(photo(100_001, (200, 160)), 'png'))   # many/1, larger and as PNG
     labels = dict(cat=[*url(1, 2, 3), site.url + 'plain'], dog=url(4, 5, 2), bird=[*url(6, 7), site.url + 'plain'])
     reports = download_labels(labels, tmp_path, allow=[site.host])
-    result = {label: [(row['status'], row['reason']) for row in report.rows] for label, report in reports.items()}
+    result = {label: [(row.status, row.reason) for row in report.rows] for label, report in reports.items()}
     good, bird, cat = ('kept', ''), ('left out', 'found for bird too'), ('left out', 'found for cat too')
     assert result == dict(cat=[bird, ('left out', 'found for dog too'), good, bird], dog=[good, good, cat], bird=[good, good, cat])
     assert {label: len(photos_in(tmp_path/label)) for label in labels} == dict(cat=1, dog=2, bird=2)
-    assert len(list((tmp_path/QUARANTINE).glob('*/*.jpg'))) == 4 and check_folder(tmp_path) == {}
+    assert len(list((tmp_path/SET_ASIDE).glob('*/*.jpg'))) == 4 and check_folder(tmp_path) == {}
     asked = len(site.asked)
     again = download_labels(labels, tmp_path, allow=[site.host])
     assert again == reports and len(site.asked) == asked
@@ -125,7 +127,7 @@ def test_a_photo_of_two_labels_is_left_out_of_both(tmp_path, site, monkeypatch):
 
 def test_a_label_is_a_plain_word(tmp_path):
     for label in '..', '../x', '/x', 'a/b', '.hidden', 'a\\b', 'C:x':
-        with pytest.raises(ValueError, match='name of a folder'): download_labels({label: []}, tmp_path/'in')
+        with pytest.raises(ValueError, match='cannot be a label'): download_labels({label: []}, tmp_path/'in')
 
 
 # ---- the manifest
@@ -135,17 +137,18 @@ def test_licence_and_source_page_go_along(tmp_path, site):
     report = download_photos([found, vars(found) | dict(url=site.url + 'grey', author=None)], tmp_path, allow=[site.host])
     rows = read_manifest(tmp_path)
     assert list(rows.values()) == report.rows
-    for key in download.ABOUT: assert rows[found.url][key] == vars(found)[key]
-    assert rows[site.url + 'grey']['author'] == ''
+    for key in ('label', 'license', 'author', 'source_page', 'title', 'engine'):
+        assert getattr(rows[found.url], key) == getattr(found, key)
+    assert rows[site.url + 'grey'].author == ''
     row = rows[found.url]
-    assert row['size'] == (tmp_path/row['file']).stat().st_size and download._file_hash((tmp_path/row['file']).read_bytes()) == row['hash']
+    assert row.size == (tmp_path/row.file).stat().st_size and hashlib.sha256((tmp_path/row.file).read_bytes()).hexdigest() == row.hash
     assert len((tmp_path/MANIFEST).read_text().splitlines()) == 2
 
 
 def test_only_what_is_missing_is_fetched_again(site, tmp_path):
     names = list(GOOD)
     first = get(site, names[:5], tmp_path)
-    (tmp_path/first.rows[2]['file']).unlink()
+    (tmp_path/first.rows[2].file).unlink()
     site.asked.clear()
     assert get(site, names, tmp_path).kept == len(names)
     assert sorted(site.asked) == sorted([names[2], *names[5:]])
@@ -155,7 +158,7 @@ def test_refused_addresses_stay_in_the_manifest_and_are_asked_again(site, tmp_pa
     get(site, ['404', 'plain'], tmp_path)
     site.asked.clear()
     get(site, ['grey', '404'], tmp_path)
-    assert sorted(site.asked) == ['404', 'grey'] and {url.rpartition('/')[2]: row['status'] for url, row in read_manifest(tmp_path).items()} == {
+    assert sorted(site.asked) == ['404', 'grey'] and {url.rpartition('/')[2]: row.status for url, row in read_manifest(tmp_path).items()} == {
         '404': 'refused', 'plain': 'kept', 'grey': 'kept'}
 
 
@@ -166,60 +169,37 @@ def test_a_manifest_cannot_lead_out_of_the_folder(site, tmp_path):
     row = json.loads((dest/MANIFEST).read_text())
     (dest/MANIFEST).write_text(''.join(json.dumps(row | dict(url=f'u{i}', file=file)) + '\n' for i, file in enumerate(['../secret.jpg', str(tmp_path/'secret.jpg'), 'secret.jpg'])))
     assert read_manifest(dest) == {}
-    check_folder(dest, quarantine=True)
+    check_folder(dest, apply=True)
     assert (tmp_path/'secret.jpg').exists()
 
 
-row_values = st.fixed_dictionaries({key: st.text() for key in ('url', 'reason', *download.ABOUT)} | dict(
-    status=st.sampled_from(['duplicate', 'left out', 'refused']), file=st.sampled_from(['', 'a'*16 + '.jpg']), size=st.integers(0), hash=st.text(), look=st.sampled_from(['', '0'*32])))
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.lists(row_values, max_size=5))
-def test_what_is_written_into_a_manifest_is_read_from_it(rows):
-    assert all(map(download._valid, rows))
-    lines = b''.join(map(download._line, rows))
-    assert [json.loads(line) for line in lines.split(b'\n')[:-1]] == rows and lines.count(b'\n') == len(rows)
-
-
-@settings(max_examples=60, deadline=None)
-@given(data=st.binary() | st.lists(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(
-    st.sampled_from(['url', 'file', 'status', 'look', 'x']), x)).map(lambda x: json.dumps(x).encode())).map(b'\n'.join), whole=st.booleans())
-def test_any_manifest_can_be_read(data, whole):
-    folder = Path(tempfile.gettempdir())/f'cat_or_dog-{os.getpid()}'   # one for all examples
-    folder.mkdir(exist_ok=True)
-    good = download._line(download._row('http://a.example/1.jpg') | dict(reason='x'))
-    (folder/MANIFEST).write_bytes(good + data + (b'' if whole else b'\n{"url": "htt'))
-    rows = read_manifest(folder)
-    assert all(map(download._valid, rows.values())) and 'http://a.example/1.jpg' in rows
-    shutil.rmtree(folder)
+def made_of(body):
+    "What the downloader keeps of `body`; `None` if it refuses it."
+    try:
+        return downloader.kept_photo(ManifestRow('http://a.example/1.jpg'), body, Limits())
+    except (Refused, PhotoError):
+        return None
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.binary())
 def test_any_bytes_are_a_photo_or_are_refused(data):
     for start in (b'', GOOD['plain'][:300], GOOD['webp'][:200], GOOD['rgba'][:100], GOOD['palette'][:900], GOOD['heic'][:600], GOOD['avif'][:400], GOOD['tiff'][:-300]):
-        try: assert download._decode(start + data, Limits()).mode == 'RGB'
-        except (Refused, PhotoError): pass
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.binary())
-def test_names_come_from_the_content_alone(data):
-    name = download._name(download._file_hash(data))
-    assert len(name) == 20 and name.isascii() and name.endswith('.jpg') and set(name[:16]) <= set('0123456789abcdef')
+        outcome = made_of(start + data)
+        assert outcome is None or open_photo(outcome.jpeg).mode == 'RGB'
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(['kept', 'duplicate', 'left out', 'refused']), st.text(max_size=5))))
 def test_a_report_counts_every_row_once(rows):
-    report = download.Report([download._row(f'u{i}') | dict(status=status, reason=reason if status != 'kept' else '') for i, (status, reason) in enumerate(rows)])
+    report = downloader.Report([ManifestRow(f'u{i}', status=status, reason=reason if status != 'kept' else '')
+                                for i, (status, reason) in enumerate(rows)])
     assert report.kept + report.refused == report.kept + sum(report.reasons.values()) == len(rows)
-    assert sum(n for _, n, _ in report._table()[:-1]) == report._table()[-1][1] == len(rows)
+    assert sum(n for _, n, _ in report.table()[:-1]) == report.table()[-1][1] == len(rows)
 
 
 def test_an_html_report_shows_a_strangers_words_as_text():
-    report = download.Report([download._row('http://a.example/<script>1') | dict(reason='<script>alert(1)</script>')])
+    report = downloader.Report([ManifestRow('http://a.example/<script>1', reason='<script>alert(1)</script>')])
     assert '<script>' not in report._repr_html_()
 
 
@@ -233,24 +213,24 @@ def test_folders_that_cannot_be_used(tmp_path):
 
 def test_a_full_disk_stops_with_whole_photos(site, tmp_path, monkeypatch):
     get(site, ['plain'], tmp_path)
-    write, full = download.write_whole, OSError(errno.ENOSPC, 'No space left on device', 'disk')
+    write, full = downloader.write_whole, OSError(errno.ENOSPC, 'No space left on device', 'disk')
     def almost_full(file, data):
         if file.suffix == '.jpg': raise full
         write(file, data)
-    monkeypatch.setattr(download, 'write_whole', almost_full)
+    monkeypatch.setattr(downloader, 'write_whole', almost_full)
     with pytest.raises(OSError, match='No space left'): get(site, ['plain', 'grey'], tmp_path)
     assert len(photos_in(tmp_path)) == 1 and check_folder(tmp_path) == {} and len(read_manifest(tmp_path)) == 1
 
 
 def test_ctrl_c_keeps_what_is_done(site, tmp_path, monkeypatch):
-    class Stopped(download.tqdm):
+    class Stopped(downloader.tqdm):
         def update(self, n=1):
             if self.n >= 2: raise KeyboardInterrupt
             super().update(n)
-    monkeypatch.setattr(download, 'tqdm', Stopped)
+    monkeypatch.setattr(downloader, 'tqdm', Stopped)
     with pytest.raises(KeyboardInterrupt): get(site, GOOD, tmp_path, workers=1)
     done = read_manifest(tmp_path)
-    assert 3 <= len(done) < len(GOOD) and all((tmp_path/row['file']).exists() for row in done.values())
+    assert 3 <= len(done) < len(GOOD) and all((tmp_path/row.file).exists() for row in done.values())
     assert not list(tmp_path.glob('.*')) and check_folder(tmp_path) == {}
     monkeypatch.undo()
     assert get(site, GOOD, tmp_path).kept == len(GOOD)
@@ -264,13 +244,13 @@ def test_killed_ten_times(site, tmp_path):
     moments = random.Random(42).sample(range(5, 30), 10)
     for lines in moments:   # kill it after so many more lines in the manifest
         process = subprocess.Popen([sys.executable, '-c', program, str(tmp_path/'urls.json'), str(dest)], stderr=subprocess.DEVNULL)
-        known = len([row for row in read_manifest(dest).values() if row['status'] != 'refused'])
+        known = len([row for row in read_manifest(dest).values() if row.status != 'refused'])
         while process.poll() is None and (not (dest/MANIFEST).exists() or len((dest/MANIFEST).read_bytes().split(b'\n')) < known + lines): time.sleep(0.002)
         assert process.poll() is None, 'it was done before it could be killed'
         process.send_signal(signal.SIGKILL)
         process.wait()
         rows = read_manifest(dest)
-        assert len(rows) >= known and set(photos_in(dest)) <= {row['file'] for row in rows.values()}   # no photo that nobody knows about
+        assert len(rows) >= known and set(photos_in(dest)) <= {row.file for row in rows.values()}   # no photo that nobody knows about
         for file in dest.glob('*.jpg'): Image.open(file).load()                                        # and none is half
     report = download_photos(urls, dest, allow=[site.host])
     faults = sum(i % 100 < 10 for i in range(220))
@@ -289,10 +269,13 @@ def test_five_thousand_photos(tmp_path):
     finally: server.communicate('')
     assert len(report.rows) == 5000 and report.kept == 4500 == len(photos_in(tmp_path))
     assert sum(report.reasons.values()) == 500 and len(report.reasons) == len(FAULTS)
-    assert [row['url'] for row in report.rows] == urls and len(read_manifest(tmp_path)) == 5000
+    assert [row.url for row in report.rows] == urls and len(read_manifest(tmp_path)) == 5000
 
 
 # ---- check
+
+DAMAGED = 'the file is damaged'
+
 
 def test_check_finds_what_is_wrong_and_deletes_nothing(site, tmp_path, capsys):
     download_labels(dict(cat=[f'{site.url}many/{n}' for n in range(4)], dog=[f'{site.url}many/{n}' for n in range(4, 8)]), tmp_path, allow=[site.host])
@@ -302,12 +285,16 @@ def test_check_finds_what_is_wrong_and_deletes_nothing(site, tmp_path, capsys):
     (tmp_path/'cat'/'torn.JPG').write_bytes(BAD['torn'])
     (tmp_path/'cat'/'same.png').write_bytes(saved(Image.open(tmp_path/'cat'/cats[2]), 'png'))
     (tmp_path/'dog'/'both.jpg').write_bytes((tmp_path/'cat'/cats[3]).read_bytes())
-    expected = {f'cat/{cats[0]}': 'changed since it was downloaded', f'cat/{cats[1]}': 'missing, although the manifest lists it', 'cat/torn.JPG': 'damaged photo',
+    expected = {f'cat/{cats[0]}': 'changed since it was downloaded', f'cat/{cats[1]}': 'missing, although the manifest lists it', 'cat/torn.JPG': DAMAGED,
                 'cat/same.png': f'the same photo as {cats[2]}', 'dog/both.jpg': f'the same photo as cat/{cats[3]}', f'cat/{cats[3]}': 'the same photo as dog/both.jpg'}
-    def relative(found): return {file.relative_to(tmp_path).as_posix(): reason for file, reason in found.items()}
+    def relative(found):
+        names = {file.relative_to(tmp_path).as_posix(): reason for file, reason in found.items()}
+        return {name: DAMAGED if reason.startswith(DAMAGED) else reason for name, reason in names.items()}
     before = sorted(f for f in tmp_path.rglob('*') if f.is_file())
     assert relative(check_folder(tmp_path)) == expected and sorted(f for f in tmp_path.rglob('*') if f.is_file()) == before   # it only looks
-    assert main(['check', str(tmp_path), '--json']) == 1
+    assert main(['check', str(tmp_path), '--json']) == 1 and sorted(f for f in tmp_path.rglob('*') if f.is_file()) == before
+    capsys.readouterr()
+    assert main(['check', str(tmp_path), '--json', '--apply']) == 1
     assert relative({Path(file): reason for file, reason in json.loads(capsys.readouterr().out)['failed'].items()}) == expected
     assert sum(f.is_file() for f in tmp_path.rglob('*')) == len(before)   # quarantined, not deleted
     assert photos_in(tmp_path/'cat') == [cats[2]] and photos_in(tmp_path/'dog') == dogs

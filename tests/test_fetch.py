@@ -231,4 +231,4 @@ def test_a_certificate_must_fit_the_name(http2, names, certificate, monkeypatch)
     port, seen = http2
     names['other.example'] = [['127.0.0.1']]
     monkeypatch.setenv('SSL_CERT_FILE', str(certificate/'cert.pem'))
-    assert refusal(f'https://other.example:{port}/', allow=['other.example']) == 'no connection' and seen['streams'] == 0
+    assert refusal(f'https://other.example:{port}/', allow=['other.example']) == "its certificate cannot be trusted (SSL_CERT_FILE may name your network's own)" and seen['streams'] == 0
