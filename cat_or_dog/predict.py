@@ -8,13 +8,12 @@ __all__ = ['Prediction', 'Classifier', 'ModelError', 'PhotoError', 'open_photo',
 # %% ../nbs/05_predict.ipynb #3df6c753
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .engine.batches import good_and_bad, in_batches
-from .engine.evaluate import evaluate, write_predictions
+from .engine.evaluate import ManyPhotos
 from .engine.model_file import ModelFile
 from .engine.onnx_file import ModelError, open_checked
 from .engine.photo import PhotoError, open_photo, pixels
@@ -38,7 +37,7 @@ class Prediction:
         return f'This is a {self.label} (probability {self.probability:.4f}).'
 
 # %% ../nbs/05_predict.ipynb #d3c2dbfc
-class Classifier(ModelFile):
+class Classifier(ModelFile, ManyPhotos):
     "A trained model, ready to use: `Classifier.load('model.onnx').predict('photo.jpg')`."
     def square(self, photo: Any) -> np.ndarray:
         "`photo` as the square that this model was trained on, uint8 (size, size, 3). Raises `PhotoError`."
@@ -65,10 +64,6 @@ class Classifier(ModelFile):
         each = dict(zip(self.labels, map(float, p)))
         return Prediction(self.labels[best], float(p[best]), each, neither, known)
 
-    def predict_batch(self, batch: np.ndarray) -> np.ndarray:
-        "Probabilities, float32 (n, labels), for squares, uint8 (n, size, size, 3)."
-        return self.run(batch, 'probabilities')[0]
-
     def predict_many(self,
         photos: Iterable,       # anything that `open_photo` takes; may be endless
         batch_size: int = 16,   # photos given to the model at once
@@ -80,20 +75,6 @@ class Classifier(ModelFile):
         def work(batch):
             return list(zip(batch, good_and_bad(batch, self.square, answer)))
         return in_batches(photos, work, batch_size)
-
-    def predict_to(self, photos: Iterable, out: Any) -> dict:
-        "Predictions for many photos as a file, '.csv' or JSON lines; 'predicted' and 'unreadable': how many."
-        from tqdm.auto import tqdm
-        answers = self.predict_many(tqdm(photos, desc='predict', unit='photo'))
-        return write_predictions(answers, self.labels, out)
-
-    def evaluate(self,
-        files: Iterable,                  # photo files
-        labels: Iterable | None = None,   # the true ones; `None`: the names of the photos' folders
-    ) -> dict:
-        "Compare predictions with the truth: see `engine.evaluate`. Raises `ValueError` for an unknown label."
-        files = [Path(file) for file in files]
-        return evaluate(self, files, list(labels) if labels is not None else [f.parent.name for f in files])
 
     def heat_map(self,
         photo: Any,

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['DIGITS', 'SHORT', 'MOST_CONFUSED', 'as_cell', 'TableWriter', 'LineWriter', 'row_of', 'write_predictions',
-           'short_hash', 'seen_before', 'Confused', 'check_labels', 'evaluate']
+           'short_hash', 'seen_before', 'Confused', 'check_labels', 'evaluate', 'ManyPhotos']
 
 # %% ../../nbs/engine/evaluate.ipynb #7c9e758d
 import csv
@@ -141,3 +141,25 @@ def evaluate(
                     'neither': sum(a.neither for _, _, a in good),
                     'seen': seen_before((f for f, _, _ in good), model.metadata),
                     'most_confused': [msgspec.to_builtins(doubt) for doubt in doubts[:MOST_CONFUSED]]}
+
+# %% ../../nbs/engine/evaluate.ipynb #6c90610b
+class ManyPhotos:
+    "What a model can do with a folder of photos."
+    labels: list[str]
+
+    def predict_to(self: Any,
+        photos: Iterable,            # anything that `open_photo` takes
+        out: str | os.PathLike,      # a file: '.csv' for a spreadsheet, else JSON lines
+    ) -> dict:                       # 'predicted' and 'unreadable': how many
+        "Write a prediction for each photo into a file, which appears when it is complete. Raises `OSError`."
+        from tqdm.auto import tqdm
+        answers = self.predict_many(tqdm(photos, desc='predict', unit='photo'))
+        return write_predictions(answers, self.labels, out)
+
+    def evaluate(self: Any,
+        files: Iterable,                          # photo files
+        labels: Sequence[str] | None = None,      # the true ones; `None`: the names of the photos' folders
+    ) -> dict:
+        "Compare predictions with the truth: see `evaluate` above. Raises `ValueError` for an unknown label."
+        photos = [Path(file) for file in files]
+        return evaluate(self, photos, list(labels) if labels is not None else [f.parent.name for f in photos])

@@ -144,6 +144,12 @@ class ModelFile:
                 raise ModelError(sentence)
         return found
 
+    def predict_batch(self,
+        batch: np.ndarray,   # squares, uint8 (n, size, size, 3)
+    ) -> np.ndarray:         # float32 (n, labels); each row sums to 1
+        "Probabilities for photos that are already squares."
+        return self.run(batch, 'probabilities')[0]
+
     def __repr__(self):
         size = f'{self.size} × {self.size} pixels'
         return f'{type(self).__name__}({", ".join(self.labels)}; {size}; {len(self.data)/1e6:.1f} MB)'
