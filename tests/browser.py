@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
-from run_notebooks import root
+from house import ROOT as root
 
 artefacts = root/'artefacts'   # screenshots, to be looked at; git ignores them
 FLAGS = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']

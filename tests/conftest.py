@@ -1,20 +1,48 @@
-"""What all tests share: no live web, and the real photos beside the checkout."""
+"""What all tests share: no live web, the real photos beside the checkout, and a mark that says what each test needs."""
 import os
 from pathlib import Path
 
 import pytest
+from house import ROOT
 
-os.environ['CAT_OR_DOG_OFFLINE'] = '1'   # tests never ask the live web; its answers are recorded or played by local servers
-root = Path(__file__).resolve().parent.parent
+os.environ['CAT_OR_DOG_OFFLINE'] = '1'   # tests never ask the live web: its answers are recorded, or local servers play it
+
+# What a test needs is told by its module, or by a fixture that it asks for. All others are fast.
+MODULES = {
+    'slow': {'test_browser', 'test_packaging', 'test_convert', 'test_demo'},
+    'browser': {'test_browser'},
+    'network': {'test_download', 'test_drawings', 'test_fetch', 'test_page', 'test_photo_list', 'test_search'}}
+FIXTURES = {'photos': {'photos'}, 'browser': {'open_page'}}
+NOT_FAST = {'slow', 'browser', 'photos'}
+
+
+def marks_of(item) -> set[str]:
+    "The marks that a test gets from its module and its fixtures."
+    by_module = {mark for mark, modules in MODULES.items() if item.module.__name__ in modules}
+    return by_module | {mark for mark, fixtures in FIXTURES.items() if fixtures & set(item.fixturenames)}
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        for mark in marks_of(item):
+            item.add_marker(mark)
+        if not NOT_FAST & {mark.name for mark in item.iter_markers()}:
+            item.add_marker('fast')
 
 
 @pytest.fixture(scope='session')
 def photos():
-    "Folder with train/{cat,dog} and valid/{cat,dog}: real photos, kept beside the checkout and never in it."
-    folder = Path(os.environ.get('CAT_OR_DOG_PHOTOS', root.parent/'shared'/'photos'))
-    if folder.is_dir(): return folder
+    """Folder with train/{cat,dog} and valid/{cat,dog}: real photos, kept beside the checkout and never in it.
+
+    CAT_OR_DOG_PHOTOS says where they are; with the word 'required', a test that misses them fails instead of skipping.
+    """
+    wish = os.environ.get('CAT_OR_DOG_PHOTOS', '')
+    folder = Path(wish) if wish not in ('', 'required') else ROOT.parent/'shared'/'photos'
+    if folder.is_dir():
+        return folder
     reason = f'The real photos are not at {folder}; set CAT_OR_DOG_PHOTOS to where they are.'
-    if os.environ.get('CI') == 'true': pytest.fail(reason)
+    if wish == 'required':
+        pytest.fail(reason)
     pytest.skip(reason)
 
 
@@ -25,7 +53,8 @@ def drawn(tmp_path_factory):
     folder = tmp_path_factory.mktemp('drawn')
     for label in ('cat', 'dog'):
         (folder/label).mkdir()
-        for i in range(30): draw(label, i).save(folder/label/f'{i:03}.jpg')
+        for i in range(30):
+            draw(label, i).save(folder/label/f'{i:03}.jpg')
     return folder
 
 

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from browser import artefacts, barriers, chromium, screenshot
 from cat_or_dog.engine.drawings import draw
-from run_notebooks import root
+from house import ROOT as root
 
 widgets8 = Path(sys.prefix)/'widgets8'   # ipywidgets 8 in a folder of its own, put there by the Makefile: fastbook keeps 7 in the environment
 SETTINGS = {'apputils-extension/notification': '{"fetchNews": "false", "checkForUpdates": false}'}   # no question in the corner of a screenshot

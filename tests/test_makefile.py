@@ -1,7 +1,7 @@
 """What the Makefile's commands name is there."""
 import re, subprocess
 
-from run_notebooks import root
+from house import ROOT as root
 
 
 def test_the_notebook_command_names_a_page_that_exists():

@@ -5,7 +5,7 @@ from urllib.request import urlopen
 import pytest
 
 from cat_or_dog.drawings import draw
-from run_notebooks import root
+from house import ROOT as root
 
 
 @pytest.fixture(scope='module')

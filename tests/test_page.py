@@ -20,7 +20,7 @@ from cat_or_dog.engine.onnx_file import ModelError
 from cat_or_dog.engine.server import serve
 from cat_or_dog.predict import Classifier
 from page_load import load
-from run_notebooks import root
+from house import ROOT as root
 
 command = [sys.executable, '-m', 'cat_or_dog']
 cat = draw('cat', 905)
