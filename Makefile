@@ -1,32 +1,45 @@
 # Two commands: `make lesson` and `make test`. Each sets up what it needs, in .venv; run again, they start at once.
 PYTHON ?= python3
+# On Windows (Git Bash) an environment keeps its programs in another folder.
+ifeq ($(OS),Windows_NT)
+BIN := .venv/Scripts
+else
 BIN := .venv/bin
+endif
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help lesson notebook test run readme bench clean
+.PHONY: help lesson notebook check test run readme body bench clean
 help:            ## say what there is
-	@sed -n 's/^\([a-z]*\): .*## /  make \1\t/p; s/^\([a-z]*\):  *## /  make \1\t/p' Makefile | expand -t 18
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s%s\n", $$1, $$2 }' Makefile
 
 lesson: .venv/.lesson     ## the whole lesson in the terminal: search, download, train, predict
 	$(BIN)/cat-or-dog demo --dest lesson
 
-# By itself, a Jupyter server breaks the connection when the photos that are uploaded together have more than 10 MB.
+# By itself, a Jupyter server breaks the connection when photos that are uploaded together have more than 10 MB.
 ROOM := --ServerApp.tornado_settings='{"websocket_max_message_size": 300000000}'
 notebook: .venv/.lesson   ## open the notebooks in JupyterLab
 	PYTHONWARNINGS=ignore::FutureWarning $(BIN)/jupyter lab --notebook-dir=nbs $(ROOM) nbs/00_introduction.ipynb
 
-test: .venv/.dev .venv/.browser   ## run every test, and every notebook
+check: .venv/.dev         ## lint, types, budgets, what is made from the notebooks, and the fast tests
+	$(BIN)/python tools/check.py
+	$(BIN)/python -m pytest -q -m fast --deselect tests/test_house.py::test_nothing_to_mend
+
+test: .venv/.dev .venv/.browser   ## run every test, every page, and what make check looks at
 	$(BIN)/python -m pytest
 
-run: .venv/.dev           ## run every numbered notebook and keep its outputs; then export and render
+run: .venv/.dev           ## run every page and keep its outputs; then everything that is made from the pages
 	$(BIN)/nbdev-export
-	$(BIN)/python tests/link_glossary.py
-	$(BIN)/python tests/run_notebooks.py --write
+	$(BIN)/python tools/link_glossary.py
+	$(BIN)/python tools/run_pages.py --write
 	$(BIN)/nbdev-clean
+	$(BIN)/python tools/draw_house.py
 	$(MAKE) readme
 
 readme: .venv/.dev        ## render README.md from nbs/index.ipynb
-	$(BIN)/python tests/render_readme.py
+	$(BIN)/python tools/render_readme.py
+
+body: .venv/.dev          ## make the body and ImageNet's head in cat_or_dog/weights anew (needs PyTorch)
+	$(BIN)/python tools/make_body.py
 
 bench: .venv/.dev         ## measure side by side with the article's own way; tables in benchmarks/
 	@for script in benchmarks/*.py; do echo "$$script"; $(BIN)/python $$script || exit 1; done
@@ -37,13 +50,15 @@ clean:           ## remove the environment and everything that was made
 .venv/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo 'Python 3.10 or newer is needed. Say which one to use: make lesson PYTHON=python3.12'; exit 1; }
-	@$(PYTHON) -m venv .venv || { echo 'Python cannot make an environment here. On Debian and Ubuntu: sudo apt install python3-venv'; rm -rf .venv; exit 1; }
+	@$(PYTHON) -m venv .venv || \
+	  { echo 'Python cannot make an environment here. On Debian and Ubuntu: sudo apt install python3-venv'; \
+	    rm -rf .venv; exit 1; }
 	@$(BIN)/python -m pip install -qq --upgrade pip
 	@touch $@
 
 .venv/.lesson: .venv/.python settings.ini setup.py pyproject.toml
 	@echo 'Installing what the lesson needs into .venv: a few minutes, once.'
-	@$(BIN)/python -m pip install -qq --editable '.[train,notebooks,app]'
+	@$(BIN)/python -m pip install -qq --editable '.[course,notebooks,app]'
 	@touch $@
 
 .venv/.dev: .venv/.python settings.ini setup.py pyproject.toml
@@ -51,14 +66,18 @@ clean:           ## remove the environment and everything that was made
 	@$(BIN)/python -m pip install -qq --editable '.[dev]'
 	@touch $@ .venv/.lesson
 
-# For the tests in a browser: Chromium and a Japanese font, from Debian where we may install (else those tests say what is missing);
-# and ipywidgets 8 in a folder of its own, which the tests put before the environment, where fastbook keeps version 7.
+# For the tests in a browser: Chromium and a Japanese font, from Debian where we may install (else those tests say
+# what is missing); and ipywidgets 8 in a folder of its own, which the tests put before the environment, where
+# fastbook keeps version 7.
 APT = $(if $(filter-out 0,$(shell id -u)),sudo -n) apt-get
+WIDGETS8 := 'ipywidgets~=8.1' 'jupyterlab_widgets~=3.0' 'widgetsnbextension~=4.0'
 .venv/.browser: .venv/.python
-	@command -v chromium > /dev/null || command -v chromium-browser > /dev/null || { echo 'Installing Chromium for the tests, once.'; \
-	  $(APT) update -qq && $(APT) install -qq --no-install-recommends chromium fontconfig > /dev/null; } || \
+	@command -v chromium > /dev/null || command -v chromium-browser > /dev/null || \
+	  { echo 'Installing Chromium for the tests, once.'; \
+	    $(APT) update -qq && $(APT) install -qq --no-install-recommends chromium fontconfig > /dev/null; } || \
 	  echo 'Chromium could not be installed here. On Debian: apt install chromium'
-	@fc-list :lang=ja 2> /dev/null | grep -q . || $(APT) install -qq --no-install-recommends fonts-ipafont-gothic > /dev/null || \
+	@fc-list :lang=ja 2> /dev/null | grep -q . || \
+	  $(APT) install -qq --no-install-recommends fonts-ipafont-gothic > /dev/null || \
 	  echo 'No Japanese font could be installed here. On Debian: apt install fonts-ipafont-gothic'
-	@$(BIN)/python -m pip install -qq --upgrade --no-deps --target .venv/widgets8 'ipywidgets~=8.1' 'jupyterlab_widgets~=3.0' 'widgetsnbextension~=4.0'
+	@$(BIN)/python -m pip install -qq --upgrade --no-deps --target .venv/widgets8 $(WIDGETS8)
 	@touch $@
