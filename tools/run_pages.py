@@ -1,6 +1,6 @@
 """Run the pages from a fresh kernel; with --write, keep their outputs, cleaned of noise.
 
-    python tools/run_pages.py [--write] [nbs/01_search.ipynb …]      (default: the lesson, then the engine rooms)
+    python tools/run_pages.py [--write] [nbs/01_search.ipynb …]     (default: the lesson, then the engine)
 """
 import argparse
 import os
@@ -10,21 +10,20 @@ import time
 from pathlib import Path
 
 import nbformat
+from house import ROOT, pages
 from nbclient import NotebookClient
 
-ROOT = Path(__file__).resolve().parent.parent
-LESSON = sorted((ROOT/'nbs').glob('[0-9][0-9]_*.ipynb'))
-ENGINE = sorted((ROOT/'nbs'/'engine').glob('*.ipynb'))
-OFFLINE = {'CAT_OR_DOG_OFFLINE': '1', 'PYTHONWARNINGS': 'ignore'}   # committed outputs are those of a machine with no web
+# Committed outputs are those of a machine with no web.
+OFFLINE = {'CAT_OR_DOG_OFFLINE': '1', 'PYTHONWARNINGS': 'ignore'}
 
 NOISE = [(re.compile(r' at 0x[0-9a-f]{6,}'), ''),                        # memory addresses
          (re.compile(re.escape(str(ROOT)) + '/?'), ''),                  # where this checkout happens to be
          (re.compile(re.escape(str(Path.home())) + r'(?=[/\s\'"])'), '~'),
-         (re.compile(r'/tmp/tmp[a-z0-9_]{8}/?'), ''),                    # folders that are made anew in every run
+         (re.compile(r'/tmp/tmp[a-z0-9_]{8}/?'), ''),                    # folders made anew in every run
          (re.compile(r'127\.0\.0\.1:\d+'), '127.0.0.1:8000'),            # the port is whatever was free
          (re.compile(r'(?<=<td>)\d\d:\d\d(?=</td>)'), '–')]              # seconds an epoch took
 WIDGET = 'application/vnd.jupyter.widget-view+json'
-FIGURE_ALT = re.compile(r'^#\|\s*fig-alt:\s*(.+)$', re.M)                # what a picture shows, written in its cell
+FIGURE_ALT = re.compile(r'^#\|\s*fig-alt:\s*(.+)$', re.M)                # what a picture shows
 
 
 def live(cell) -> bool:
@@ -59,7 +58,7 @@ def cleaned(output):
 
 
 def with_alt(cell) -> None:
-    "Write what a cell says of its picture (`#| fig-alt: …`) into the picture's metadata, where pages look for it."
+    "Write what a cell says of its picture (`#| fig-alt: …`) into the picture's metadata, where pages look."
     found = FIGURE_ALT.search(cell.source)
     for output in cell.outputs if found else []:
         if 'image/png' in output.get('data', {}):
@@ -101,7 +100,7 @@ def run(path: Path, write: bool = False, timeout: int = 1200):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('pages', nargs='*', type=Path, default=[*LESSON, *ENGINE])
+    parser.add_argument('pages', nargs='*', type=Path, default=pages())
     parser.add_argument('--write', action='store_true', help='keep the outputs in the notebook')
     args = parser.parse_args()
     os.environ.update(OFFLINE)
