@@ -110,19 +110,20 @@ def test_duplicates_are_kept_once(tmp_path, site, monkeypatch):
 
 def test_a_photo_of_two_labels_is_left_out_of_both(tmp_path, site, monkeypatch):
     def url(*numbers): return [f'{site.url}many/{n}' for n in numbers]
-    monkeypatch.setitem(GOOD, 'plain', saved(photo(100_001, (200, 160)), 'png'))   # many/1, larger and as PNG
-    labels = dict(cat=[*url(1, 2, 3), site.url + 'plain'], dog=url(4, 5, 2), bird=[*url(6, 7), site.url + 'plain'])
+    monkeypatch.setitem(GOOD, 'plain', saved(photo(60, (320, 240)), 'png'))
+    monkeypatch.setitem(GOOD, 'grey', saved(photo(60, (320, 240)).resize((200, 150)), quality=60))   # smaller, saved again
+    labels = dict(cat=[*url(1, 2, 3), site.url + 'plain'], dog=url(4, 5, 2), bird=[*url(6, 7), site.url + 'grey'])
     reports = download_labels(labels, tmp_path, allow=[site.host])
     result = {label: [(row.status, row.reason) for row in report.rows] for label, report in reports.items()}
     good, bird, cat = ('kept', ''), ('left out', 'found for bird too'), ('left out', 'found for cat too')
-    assert result == dict(cat=[bird, ('left out', 'found for dog too'), good, bird], dog=[good, good, cat], bird=[good, good, cat])
-    assert {label: len(photos_in(tmp_path/label)) for label in labels} == dict(cat=1, dog=2, bird=2)
+    assert result == dict(cat=[good, ('left out', 'found for dog too'), good, bird], dog=[good, good, cat], bird=[good, good, cat])
+    assert {label: len(photos_in(tmp_path/label)) for label in labels} == dict(cat=2, dog=2, bird=2)
     assert len(list((tmp_path/SET_ASIDE).glob('*/*.jpg'))) == 4 and check_folder(tmp_path) == {}
     asked = len(site.asked)
     again = download_labels(labels, tmp_path, allow=[site.host])
     assert again == reports and len(site.asked) == asked
     later = download_labels(dict(fish=url(3, 8)), tmp_path, allow=[site.host])   # another label, another day
-    assert later['fish'].reasons == {'found for cat too': 1} and photos_in(tmp_path/'cat') == []
+    assert later['fish'].reasons == {'found for cat too': 1} and len(photos_in(tmp_path/'cat')) == 1
 
 
 def test_a_label_is_a_plain_word(tmp_path):
@@ -142,7 +143,7 @@ def test_licence_and_source_page_go_along(tmp_path, site):
     assert rows[site.url + 'grey'].author == ''
     row = rows[found.url]
     assert row.size == (tmp_path/row.file).stat().st_size and hashlib.sha256((tmp_path/row.file).read_bytes()).hexdigest() == row.hash
-    assert len((tmp_path/MANIFEST).read_text().splitlines()) == 2
+    assert (tmp_path/MANIFEST).read_bytes().count(b'\n') == 2
 
 
 def test_only_what_is_missing_is_fetched_again(site, tmp_path):
@@ -168,7 +169,7 @@ def test_a_manifest_cannot_lead_out_of_the_folder(site, tmp_path):
     get(site, ['plain'], dest)
     row = json.loads((dest/MANIFEST).read_text())
     (dest/MANIFEST).write_text(''.join(json.dumps(row | dict(url=f'u{i}', file=file)) + '\n' for i, file in enumerate(['../secret.jpg', str(tmp_path/'secret.jpg'), 'secret.jpg'])))
-    assert read_manifest(dest) == {}
+    assert [row.file for row in read_manifest(dest).values()] == ['secret.jpg']   # a plain name stays inside
     check_folder(dest, apply=True)
     assert (tmp_path/'secret.jpg').exists()
 

@@ -114,7 +114,7 @@ def test_a_host_is_allowed_by_its_name(names, site):
 def test_the_drawings_are_allowed_and_nothing_beside_them(site, tmp_path):
     from cat_or_dog.engine.drawing_server import drawing_urls
     report = download_photos([*drawing_urls('cat', 2), site.url + 'plain', site.url + 'drawings/42/cat/1.jpg', 'http://10.0.0.1/drawings/42/cat/1.jpg'], tmp_path)
-    assert [row['reason'] for row in report.rows] == ['', '', private, 'the same photo again', private]   # an old address of a drawing leads to the drawing
+    assert [row.reason for row in report.rows] == ['', '', private, 'the same photo again', private]   # an old address of a drawing leads to the drawing
 
 
 def test_a_look_up_that_hangs(monkeypatch):
