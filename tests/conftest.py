@@ -9,7 +9,7 @@ os.environ['CAT_OR_DOG_OFFLINE'] = '1'   # tests never ask the live web: its ans
 
 # What a test needs is told by its module, or by a fixture that it asks for. All others are fast.
 MODULES = {
-    'slow': {'test_browser', 'test_packaging', 'test_convert', 'test_demo'},
+    'slow': {'test_browser', 'test_convert', 'test_demo'},
     'browser': {'test_browser'},
     'network': {'test_download', 'test_drawings', 'test_fetch', 'test_page', 'test_photo_list', 'test_search'}}
 FIXTURES = {'photos': {'photos'}, 'browser': {'open_page'}}
