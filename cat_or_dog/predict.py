@@ -52,10 +52,11 @@ class Classifier(ModelFile, ManyPhotos):
         session: Any = None,   # another session of the same model
     ) -> list[Prediction]:
         "A prediction for each square."
-        signs = [name for name in ('familiarity', 'belonging') if name in self.outputs]
-        probabilities, *found = self.run(batch, 'probabilities', *signs, session=session)
-        familiarity, belonging = found if signs else [[None]*len(batch)]*2
-        return [self._one(*row) for row in zip(probabilities, familiarity, belonging)]
+        names = [name for name in ('probabilities', 'familiarity', 'belonging') if name in self.outputs]
+        found = dict(zip(names, self.run(batch, *names, session=session)))
+        unknown = [None]*len(batch)
+        signs = found.get('familiarity', unknown), found.get('belonging', unknown)
+        return [self._one(*row) for row in zip(found['probabilities'], *signs)]
 
     def _one(self, p: np.ndarray, familiarity: float | None, belonging: float | None) -> Prediction:
         best, threshold = int(p.argmax()), self.metadata['threshold']

@@ -23,7 +23,7 @@ from .photo import PhotoError
 from .scores import scores
 
 # %% ../../nbs/engine/evaluate.ipynb #55832399
-_FORMULA = '=', '+', '-', '@', '\t', '\r'   # what a spreadsheet takes for the beginning of a formula
+_FORMULA = tuple('=+-@\t\r\n＝＋－＠')   # what a spreadsheet takes for the beginning of a formula
 
 def as_cell(value: Any) -> Any:
     "`value` as a spreadsheet may have it: text that looks like a formula gets an apostrophe."

@@ -66,6 +66,29 @@ def model_card(
         'measure it on photos of your own first.', '']
     return '\n'.join(lines)
 
+# %% ../../nbs/engine/model_file.ipynb #1b8f8aa3
+_DIMENSIONS = {'probabilities': 2, 'familiarity': 1, 'belonging': 1, 'features': 2, 'heat': 4}
+_PER_LABEL = 'probabilities', 'heat'   # whose second dimension is the labels
+_ROUNDING = 1e-3
+
+def _why_no_answer(
+    name: str,            # of an output
+    values: Any,          # what it gave
+    n: int,               # for how many photos
+    labels: int,
+) -> str:                 # '' if all is well
+    "What is wrong with an answer, if anything is."
+    if not isinstance(values, np.ndarray) or values.dtype != np.float32:
+        return 'something other than float32 numbers'
+    label_count = (labels,) if name in _PER_LABEL else values.shape[1:2]
+    if values.ndim != _DIMENSIONS.get(name, values.ndim) or values.shape[:2] != (n, *label_count):
+        return f'the shape {values.shape}'
+    if not np.isfinite(values).all():
+        return 'numbers that are none'
+    if name == 'probabilities' and (values.min() < 0 or np.abs(values.sum(1) - 1).max() > _ROUNDING):
+        return 'probabilities that do not sum to 1'
+    return ''
+
 # %% ../../nbs/engine/model_file.ipynb #9c34a723
 _ADVICE = 'Train a new one with `cat-or-dog train`.'
 
@@ -107,6 +130,8 @@ class ModelFile:
             raise ModelError(f'{file}: that is a folder; give the model file itself.') from None
         except PermissionError:
             raise ModelError(f'{file}: no permission to read it.') from None
+        except OSError as error:   # a loop of links, a disk that fails, a name that is too long
+            raise ModelError(f'{file}: it cannot be read ({error.strerror}).') from None
 
     def save(self,
         file: str | os.PathLike,   # such as 'model.onnx'
@@ -139,9 +164,8 @@ class ModelFile:
             sentence = f'{self.name}: the model failed while it was running ({reason}). {_ADVICE}'
             raise ModelError(sentence) from None
         for name, values in zip(outputs, found, strict=True):
-            if not np.isfinite(values).all():
-                sentence = f'{self.name}: the model answers with numbers that are none (in {name}). {_ADVICE}'
-                raise ModelError(sentence)
+            if reason := _why_no_answer(name, values, len(batch), len(self.labels)):
+                raise ModelError(f'{self.name}: the model answers with {reason} (in {name}). {_ADVICE}')
         return found
 
     def predict_batch(self,
