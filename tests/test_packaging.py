@@ -5,6 +5,7 @@ import subprocess
 import sys
 import venv
 import zipfile
+from configparser import ConfigParser
 from urllib.request import urlopen
 
 import pytest
@@ -119,3 +120,15 @@ def test_the_version_is_the_one_of_the_settings():
     settings = (ROOT/'settings.ini').read_text(encoding='utf-8')
     assert f'\nversion = {cat_or_dog.__version__}\n' in settings
     assert os.environ['ORT_DISABLE_TELEMETRY'] == '1'
+
+
+@pytest.mark.parametrize('extra', ['app', 'train', 'clean', 'course', 'notebooks'])
+def test_a_missing_package_is_answered_with_the_extra_that_brings_it(extra):
+    from cat_or_dog.engine.cli import missing
+    settings = ConfigParser(interpolation=None, delimiters=['='])
+    settings.read(ROOT/'settings.ini', encoding='utf-8')
+    imported_as = {'scikit-learn': 'sklearn', 'scikit-image': 'skimage'}
+    for requirement in settings['DEFAULT'][f'{extra}_requirements'].split():
+        name = requirement.split('>=')[0]
+        package = imported_as.get(name, name.replace('-', '_'))
+        assert missing(package).endswith(f"pip install 'cat_or_dog[{extra}]'"), package

