@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from check import CHECKS
 from conftest import marks_of
-from house import ROOT
+from house import ROOT, engine_pages
 
 
 @pytest.mark.parametrize('name', CHECKS)
@@ -128,6 +128,11 @@ def test_links_are_added_where_words_first_stand(tmp_path):
     link_glossary.add_links(nb, tmp_path/'04_train.ipynb')
     assert [cell.source for cell in nb.cells] == [
         '[Losses](engine/glossary.ipynb#loss) and losses.', '[Epochs](engine/glossary.ipynb#epoch) of loss.']
+
+
+def test_every_engine_page_is_in_the_index_of_the_house():
+    text = (ROOT/'CONTRIBUTING.md').read_text(encoding='utf-8')
+    assert [page.stem for page in engine_pages() if f'](nbs/engine/{page.name})' not in text] == []
 
 
 def test_a_test_is_fast_or_says_why_not(request):
