@@ -2,6 +2,7 @@
 import os
 import subprocess
 import sys
+import warnings
 
 import draw_house
 import link_glossary
@@ -133,6 +134,16 @@ def test_links_are_added_where_words_first_stand(tmp_path):
 def test_every_engine_page_is_in_the_index_of_the_house():
     text = (ROOT/'CONTRIBUTING.md').read_text(encoding='utf-8')
     assert [page.stem for page in engine_pages() if f'](nbs/engine/{page.name})' not in text] == []
+
+
+def test_a_warning_from_our_own_code_is_an_error():
+    def warn(module):
+        warnings.warn_explicit('old', UserWarning, 'file.py', 1, module)
+    for module in ('cat_or_dog', 'cat_or_dog.engine.photo'):
+        with pytest.raises(UserWarning):
+            warn(module)
+    with pytest.warns(UserWarning):
+        warn('somebody.elses')
 
 
 def test_a_test_is_fast_or_says_why_not(request):
