@@ -409,6 +409,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                  'cat_or_dog/engine/drawings.py'),
                                             'cat_or_dog.engine.drawings.ruffled': ( 'engine/drawings.html#ruffled',
                                                                                     'cat_or_dog/engine/drawings.py'),
+                                            'cat_or_dog.engine.drawings.save_drawings': ( 'engine/drawings.html#save_drawings',
+                                                                                          'cat_or_dog/engine/drawings.py'),
                                             'cat_or_dog.engine.drawings.shade': ( 'engine/drawings.html#shade',
                                                                                   'cat_or_dog/engine/drawings.py'),
                                             'cat_or_dog.engine.drawings.shadow': ( 'engine/drawings.html#shadow',

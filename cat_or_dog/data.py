@@ -35,19 +35,20 @@ def dataloaders(
     valid_pct: float = 0.2,   # the part held back for validation, if the folder has none
     seed: int = 42,           # for the same split and order every time
     bs: int = 64,             # photos a batch
+    labels='auto',            # where the labels are: see `labelled_photos`
 ):                            # photos float32 (bs, 3, size, size) from 0 to 1, labels int64 (bs,)
     "The lesson's `DataBlock` on the photos in `path`. Raises `ValueError` or `OSError` with one sentence."
     from fastai.vision.all import (   # takes seconds
         CategoryBlock, DataBlock, FuncSplitter, ImageBlock, RandomSplitter, Resize, set_seed)
-    photos = ready_photos(path)
-    labels, held_out = dict(zip(photos.files, photos.labels)), set(photos.part(True).files)
+    photos = ready_photos(path, labels=labels)
+    label_of, held_out = dict(zip(photos.files, photos.labels)), set(photos.part(True).files)
     set_seed(seed)
     block = DataBlock(
         blocks=(ImageBlock, CategoryBlock),
         get_items=lambda _: photos.files,
         splitter=FuncSplitter(held_out.__contains__) if held_out else RandomSplitter(valid_pct, seed=seed),
         get_x=open_photo,
-        get_y=labels.get,
+        get_y=label_of.get,
         item_tfms=[Resize(size, method='squish')],
     )
     train_photos = len(photos) - (len(held_out) or int(len(photos)*valid_pct))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from cat_or_dog.cli import main
+from cat_or_dog.engine.cli import main
 from cat_or_dog.engine.body import features
 from cat_or_dog.engine.clean import (
     ASIDE,

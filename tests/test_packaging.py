@@ -4,7 +4,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from cat_or_dog.drawings import draw
+from cat_or_dog.engine.drawings import draw
 from house import ROOT as root
 
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from cat_or_dog import predict
-from cat_or_dog.drawings import draw
+from cat_or_dog.engine.drawings import draw
 from cat_or_dog.predict import Classifier, ModelError, PhotoError, open_photo, pixels
 
 

@@ -2,10 +2,15 @@
 import numpy as np
 import pytest
 
-from cat_or_dog import train as module
-from cat_or_dog.drawings import draw
-from cat_or_dog.predict import Classifier, pixels
-from cat_or_dog.train import choose_arch, features, fit_head, from_learner, head_probabilities, imagenet_classes, packaged_weights, train
+from cat_or_dog.engine import convert
+from cat_or_dog.engine.body import features
+from cat_or_dog.engine.convert import choose_arch, from_learner, packaged_weights
+from cat_or_dog.engine.drawings import draw
+from cat_or_dog.engine.folder import ManifestRow, write_manifest
+from cat_or_dog.engine.head import fit_head
+from cat_or_dog.engine.photo import pixels
+from cat_or_dog.predict import Classifier
+from cat_or_dog.train import train
 
 
 def test_real_photos(photos, tmp_path):
@@ -31,11 +36,6 @@ def test_three_labels(drawn, tmp_path):
     assert model.predict(draw('dog', 300).effect_spread(200)).label == 'noise'
 
 
-def test_words_of_imagenet():
-    assert imagenet_classes('cat') == list(range(281, 286)) and len(imagenet_classes('Dogs')) == 118
-    assert imagenet_classes('zebra') == [340] and imagenet_classes('forest') == []
-
-
 @pytest.mark.parametrize('labels', [('cat', 'dog'), ('cat', 'thing'), ('this', 'that')])
 def test_the_file_computes_what_the_head_computes(drawn, tmp_path, labels):
     "With a head start for all labels, for some, for none."
@@ -43,7 +43,7 @@ def test_the_file_computes_what_the_head_computes(drawn, tmp_path, labels):
     model, files = train(tmp_path, size=96), sorted(tmp_path.glob('*/*.jpg'))
     head = fit_head(features(files, 96), [f.parent.name for f in files])
     ours = model.predict_batch(np.stack([model.square(f) for f in files]))
-    assert model.labels == sorted(labels) and np.allclose(ours, head_probabilities(head, features(files, 96)), atol=3e-3)
+    assert model.labels == sorted(labels) and np.allclose(ours, head.probabilities(features(files, 96)), atol=3e-3)
 
 
 def test_the_head_start_helps_when_photos_are_few(photos):
@@ -56,19 +56,8 @@ def test_the_head_start_helps_when_photos_are_few(photos):
         chosen = np.concatenate([rng.choice(np.flatnonzero(~valid & (y == label)), 5, replace=False) for label in ('cat', 'dog')])
         for start in wrong:
             head = fit_head(X[chosen], y[chosen], start)
-            wrong[start].append((np.array(head.labels)[head_probabilities(head, X[valid]).argmax(1)] != y[valid]).mean())
+            wrong[start].append((np.array(head.labels)[head.probabilities(X[valid]).argmax(1)] != y[valid]).mean())
     assert np.mean(wrong[True]) < np.mean(wrong[False]) - 0.02
-
-
-def test_adding_photos_costs_only_these(drawn, tmp_path, monkeypatch):
-    monkeypatch.setenv('CAT_OR_DOG_CACHE', str(tmp_path/'cache'))
-    computed, compute = [], module._compute
-    monkeypatch.setattr(module, '_compute', lambda photos, *args: (computed.append(len(photos)), compute(photos, *args))[1])
-    files = sorted(drawn.glob('*/*.jpg'))
-    first = features(files[:50], 64)
-    assert np.array_equal(features(files, 64)[:50], first) and computed == [50, 10]
-    (tmp_path/'cache'/'features.db').write_bytes(b'no database')       # a broken one costs time, nothing else
-    assert np.array_equal(features(files[:50], 64), first) and computed == [50, 10, 50]
 
 
 def test_two_photos_are_enough_to_begin(drawn, tmp_path):
@@ -81,14 +70,13 @@ def test_two_photos_are_enough_to_begin(drawn, tmp_path):
 
 def test_licences_of_the_manifest_are_noted(drawn, tmp_path):
     import shutil
-    from cat_or_dog.download import _row, _write_manifest
     shutil.copytree(drawn, tmp_path/'photos')
     rows = {}
     for i, file in enumerate(sorted((tmp_path/'photos'/'cat').glob('*.jpg'))):
         name = f'{i:016x}.jpg'
         file.rename(file.with_name(name))
-        rows[name] = _row(dict(url=f'https://example.com/{name}', license='CC0 1.0')) | dict(status='kept', file=name, look='0'*32)
-    _write_manifest(tmp_path/'photos'/'cat', rows)
+        rows[name] = ManifestRow(f'https://example.com/{name}', license='CC0 1.0', status='kept', file=name)
+    write_manifest(tmp_path/'photos'/'cat', rows)
     assert train(tmp_path/'photos').metadata['licences'] == {'CC0 1.0': 30}
 
 
@@ -97,7 +85,7 @@ def test_fixed_batch_norm_keeps_the_statistics(drawn):
     from fastai.vision.all import vision_learner
     from cat_or_dog.data import dataloaders
     dls, statistics = dataloaders(drawn, size=64), []
-    for callbacks in ([], [module.fixed_batch_norm()]):
+    for callbacks in ([], [convert.fixed_batch_norm()]):
         learn = vision_learner(dls, choose_arch(), cbs=callbacks)
         before = [m.running_mean.clone() for m in learn.model[0].modules() if hasattr(m, 'running_mean')]
         learn.fit(1)
@@ -121,9 +109,14 @@ def test_resnet18_is_taken_when_its_weights_are_on_disk(monkeypatch, tmp_path, c
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path))
     assert choose_arch().__name__ == 'efficientnet_lite0'
     (tmp_path/'checkpoints').mkdir()
-    (tmp_path/'checkpoints'/ResNet18_Weights.DEFAULT.url.rsplit('/', 1)[1]).touch()
+    weights = tmp_path/'checkpoints'/ResNet18_Weights.DEFAULT.url.rsplit('/', 1)[1]
+    monkeypatch.setattr(convert, 'is_whole', lambda file: file.read_bytes() == b'whole')
+    weights.write_bytes(b'whole')
     assert choose_arch().__name__ == 'resnet18'
-    assert capsys.readouterr().out.count('Pretrained weights:') == 2
+    weights.write_bytes(b'who')                      # a download that broke off
+    assert choose_arch().__name__ == 'efficientnet_lite0' and not weights.exists()
+    heard = capsys.readouterr()
+    assert heard.out.count('Pretrained weights:') == 3 and 'only half there' in heard.err
 
 
 def test_the_articles_resnet18_end_to_end(monkeypatch, tmp_path):
@@ -135,6 +128,7 @@ def test_the_articles_resnet18_end_to_end(monkeypatch, tmp_path):
     monkeypatch.setenv('TORCH_HOME', str(tmp_path/'torch'))
     (tmp_path/'torch'/'hub'/'checkpoints').mkdir(parents=True)
     torch.manual_seed(0)
+    monkeypatch.setattr(convert, 'is_whole', lambda file: True)   # random weights have another hash
     torch.save(resnet18().state_dict(), tmp_path/'torch'/'hub'/'checkpoints'/ResNet18_Weights.DEFAULT.url.rsplit('/', 1)[1])
     for label in ('cat', 'dog'):
         (tmp_path/'photos'/label).mkdir(parents=True)
@@ -170,10 +164,11 @@ def test_no_network_is_noticed(monkeypatch, tmp_path):
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path))
     def refused(*args, **kwargs): raise httpx.ConnectError('no route')
     monkeypatch.setattr(httpx, 'head', refused)
-    assert not module._resnet18_at_hand()
+    assert not convert.resnet18_at_hand()
+    monkeypatch.setattr(convert, 'REACHABLE_SECONDS', 0.1)
     never = threading.Event()
     monkeypatch.setattr(httpx, 'head', lambda *args, **kwargs: never.wait())   # a look-up that hangs
-    assert not module._resnet18_at_hand(seconds=0.1)
+    assert not convert.resnet18_at_hand()
     never.set()
 
 

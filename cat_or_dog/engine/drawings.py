@@ -10,11 +10,13 @@ __all__ = ['LINE', 'GAP', 'LABELS', 'PARTS', 'Colour', 'green', 'amber', 'blue',
            'leg_bones', 'Animal', 'camera', 'pose_animal', 'noise', 'strokes', 'stripes', 'pattern', 'part_colours',
            'paint', 'shade', 'coat', 'ruffled', 'Face', 'disc', 'lids', 'draw_open_eye', 'draw_eyes', 'draw_mouth',
            'draw_nose', 'draw_whiskers', 'ramp', 'tone', 'ground', 'Box', 'window_or_picture', 'sofa', 'indoors',
-           'bushes', 'outdoors', 'studio', 'background', 'shadow', 'finish', 'draw']
+           'bushes', 'outdoors', 'studio', 'background', 'shadow', 'finish', 'draw', 'save_drawings']
 
 # %% ../../nbs/engine/drawings.ipynb #a954c319
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
@@ -798,3 +800,18 @@ def _paste_animal(image, animal, light, rng):
         shadow(image, fur.getchannel('A'), lowest, light)
     for layer in (fur, face.glass.reduce(2)):
         image.paste(layer, (0, 0), layer)
+
+# %% ../../nbs/engine/drawings.ipynb #e435cc2c
+def save_drawings(
+    folder: str | os.PathLike,     # made if it is not there; each label gets a folder in it
+    numbers: Iterable[int],        # which drawings of each label
+    kind: str = 'jpg',             # the files' format: 'jpg' or 'png'
+) -> list[Path]:                   # the files: all cats, then all dogs
+    "Save drawings of both labels."
+    files = []
+    for label in LABELS:
+        (Path(folder)/label).mkdir(parents=True, exist_ok=True)
+        for number in numbers:
+            files.append(Path(folder)/label/f'{number:03}.{kind}')
+            draw(label, number).save(files[-1])
+    return files
