@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .engine.folder import (
     check_enough, labelled_photos, readable, ready_photos, writable_folder)  # noqa: F401
-from .engine.photo import open_photo
+from .engine.photo import upright
 
 # %% ../nbs/03_data.ipynb #cc64b59e
 def labelled_files(
@@ -47,7 +47,7 @@ def dataloaders(
         blocks=(ImageBlock, CategoryBlock),
         get_items=lambda _: photos.files,
         splitter=FuncSplitter(held_out.__contains__) if held_out else RandomSplitter(valid_pct, seed=seed),
-        get_x=open_photo,
+        get_x=upright,
         get_y=label_of.get,
         item_tfms=[Resize(size, method='squish')],
     )

@@ -9,12 +9,11 @@ __all__ = ['find_photos', 'search_images', 'Found', 'SearchError', 'cache_folder
 from dataclasses import replace
 from typing import Any
 
-from .engine.files import USER_AGENT, cache_folder, within
+from .engine.files import cache_folder
 from .engine.photo_list import Question, ask_any, ask_once, from_list, read_list, save_list, told
 from .engine.search_engines import ENGINES, Found, SearchError, check_search, drawn_photos, is_open
 
 _all_ = ['Found', 'SearchError', 'cache_folder', 'is_open', 'read_list', 'save_list']
-_within = within   # for those who look for it here
 
 # %% ../nbs/01_search.ipynb #55f0afeb
 def _auto(query: str, n: int, license: str, seconds: float, fresh: bool, label: str) -> list[Found]:

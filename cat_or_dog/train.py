@@ -6,15 +6,15 @@
 __all__ = ['METHODS', 'SMALLEST', 'LARGEST', 'train', 'learning_curve']
 
 # %% ../nbs/04_train.ipynb #91577234
-from collections.abc import Sequence
 from typing import Any
 
 from .engine.body import STRIDE
 from .engine.folder import check_enough, labelled_photos
-from .engine.head import CurvePoint, curve_from_features
 from .engine.provenance import provenance
-from .engine.quick import table_of, train_head
+from .engine.quick import learning_curve, table_of, train_head
 from .predict import Classifier
+
+_all_ = ['learning_curve']   # people look for it here
 
 # %% ../nbs/04_train.ipynb #164c1411
 METHODS = 'head', 'fine_tune'
@@ -44,16 +44,3 @@ def train(
     dls = dataloaders(path, size, seed=seed, bs=32, labels=labels)
     mine = photos.part(False)
     return fine_tune(dls, seed, **provenance(mine.files, mine.labels))
-
-# %% ../nbs/04_train.ipynb #cde56f1e
-def learning_curve(
-    path: Any,                                              # folder with a folder of photos for each label
-    counts: Sequence[int] = (1, 2, 5, 10, 20, 50, 100),     # photos of each label to try, as far as there are so many
-    repeats: int = 10,                                      # random choices for each
-    size: int = 256,
-    seed: int = 42,
-    head_start: bool = True,
-) -> list[CurvePoint]:
-    "Error rates on a held-back quarter of the photos, for models trained on more and more of the others."
-    table = table_of(labelled_photos(path), size)
-    return curve_from_features(table.X, table.y, counts, repeats, seed, head_start)

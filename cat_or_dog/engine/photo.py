@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FORMATS', 'START_BYTES', 'MAX_BYTES', 'MAX_PIXELS', 'DRAFT', 'BIG', 'is_heic', 'looks_like_photo', 'PhotoError',
            'photo_bytes', 'open_photo', 'photo_size', 'why_unreadable', 'middle_box', 'middle_square', 'pixels',
-           'thumbnail', 'to_jpeg', 'data_url']
+           'thumbnail', 'to_jpeg', 'data_url', 'upright']
 
 # %% ../../nbs/engine/photo.ipynb #57caeca2
 import io
@@ -339,3 +339,8 @@ def data_url(
 ) -> str:
     "A picture as an address that holds the picture itself, for `<img src=…>`."
     return f'data:image/jpeg;base64,{b64encode(to_jpeg(image, quality)).decode()}'
+
+# %% ../../nbs/engine/photo.ipynb #59659fbf
+def upright(photo):
+    "`open_photo` for fastai: `get_x=upright` in a `DataBlock`."
+    return open_photo(photo)
