@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['FRAME', 'bars', 'lit', 'where', 'picture', 'answer_card', 'refusal_card', 'sentences', 'headline', 'card', 'shown',
-           'new_button']
+           'answer', 'new_button']
 
 # %% ../../nbs/engine/cards.ipynb #f5a1bc83
 from collections.abc import Mapping
@@ -134,6 +134,17 @@ def shown(
         return True, to_xml(card(model, photo, words))
     except PhotoError as error:
         return False, to_xml(refusal_card(words[f'error_{error.code}'].format(name=photo.name)))
+
+# %% ../../nbs/engine/cards.ipynb #227a7c55
+def answer(
+    model: Classifier,
+    path: str,              # of a photo: the way that works for big files, on Colab too
+    language: str = 'en',
+) -> Any:
+    "What `model` says about a photo on this computer."
+    from ipywidgets import HTML as Shown
+    with open(path, 'rb') as file:
+        return Shown(shown(model, file, sentences(model, language))[1])
 
 # %% ../../nbs/engine/cards.ipynb #0f3263aa
 def new_button(words: Mapping) -> Any:
