@@ -48,7 +48,8 @@ def lit(
 ) -> Image.Image:
     "`image`, bright where `heat` is high, and dark where it is 0 or less."
     light = np.maximum(heat, 0)/max(heat.max(), 1e-9)
-    mask = Image.fromarray((_DARK + _LIGHT*light).astype(np.uint8)).resize(image.size, Image.Resampling.BICUBIC)
+    coarse = Image.fromarray((_DARK + _LIGHT*light).astype(np.uint8))
+    mask = coarse.resize(image.size, Image.Resampling.BICUBIC)
     return Image.composite(image, Image.new('RGB', image.size), mask)
 
 def where(
@@ -61,7 +62,8 @@ def where(
     return words['where'].format(place=words['places'][3*row + column])
 
 # %% ../../nbs/engine/cards.ipynb #9d3618ea
-FRAME = 'border:1px solid rgba(128,128,128,.5); border-radius:12px; padding:14px; margin:8px 0; font-size:14px; line-height:1.6'
+FRAME = ('border:1px solid rgba(128,128,128,.5); border-radius:12px; padding:14px; margin:8px 0; '
+         'font-size:14px; line-height:1.6')
 _SIDE = 360   # pixels of the copy that is shown
 
 def picture(
