@@ -1,6 +1,7 @@
 """Reads settings.ini; nothing else is decided here."""
 from configparser import ConfigParser
 from pathlib import Path
+
 from setuptools import find_packages, setup
 
 here = Path(__file__).parent

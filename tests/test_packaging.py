@@ -1,4 +1,4 @@
-"""The wheel in an empty environment: small, without torch; it predicts, and with the extra `train` it trains."""
+"""The wheel in an empty environment: without torch it predicts, and with the extra `train` it trains."""
 import json
 import os
 import subprocess
@@ -13,9 +13,22 @@ from house import ROOT
 
 from cat_or_dog.engine.drawings import draw
 
-HEAVY = {'torch', 'fastai', 'sklearn', 'scipy', 'pandas', 'matplotlib', 'onnx', 'timm', 'ddgs', 'IPython', 'ipywidgets'}
+HEAVY = {
+    'torch',
+    'fastai',
+    'sklearn',
+    'scipy',
+    'pandas',
+    'matplotlib',
+    'onnx',
+    'timm',
+    'ddgs',
+    'IPython',
+    'ipywidgets',
+}
 
-ALONE = {name: value for name, value in os.environ.items() if name != 'PYTHONPATH'}   # else the checkout is found
+# else the checkout is found
+ALONE = {name: value for name, value in os.environ.items() if name != 'PYTHONPATH'}
 
 
 def said(*command, env=ALONE, **options):
@@ -40,7 +53,11 @@ def wheel(tmp_path_factory):
 def test_what_is_in_the_wheel(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split('/')[0] for name in names if '.dist-info' not in name} == {'cat_or_dog'}
-    files = [file for file in (ROOT/'cat_or_dog').rglob('*') if file.is_file() and '__pycache__' not in file.parts]
+    files = [
+        file
+        for file in (ROOT/'cat_or_dog').rglob('*')
+        if file.is_file() and '__pycache__' not in file.parts
+    ]
     expected = {file.relative_to(ROOT).as_posix() for file in files}
     assert {name for name in names if name.startswith('cat_or_dog/')} == expected
     assert {'cat_or_dog/py.typed', 'cat_or_dog/weights/body.onnx', 'cat_or_dog/engine/photo.py'} <= expected
@@ -104,7 +121,9 @@ def test_the_ground_floor_and_the_front_door_load_no_onnx_runtime():
 
 
 def test_names_of_the_package_come_when_they_are_asked_for():
-    assert not {name for name in loaded('import cat_or_dog; dir(cat_or_dog)') if name.startswith('cat_or_dog.')}
+    assert not {
+        name for name in loaded('import cat_or_dog; dir(cat_or_dog)') if name.startswith('cat_or_dog.')
+    }
     code = '''
 from cat_or_dog import Classifier, download_photos, search_images, train
 import cat_or_dog, cat_or_dog.train, cat_or_dog.predict
@@ -112,7 +131,9 @@ assert Classifier is cat_or_dog.predict.Classifier and callable(train) and calla
 assert {'Classifier', 'train', 'search_images', 'download_photos'} <= set(dir(cat_or_dog))
 try: cat_or_dog.nothing
 except AttributeError as error: print(error)'''
-    assert said(sys.executable, '-c', code, cwd=ROOT).strip() == "module 'cat_or_dog' has no attribute 'nothing'"
+    assert (
+        said(sys.executable, '-c', code, cwd=ROOT).strip() == "module 'cat_or_dog' has no attribute 'nothing'"
+    )
 
 
 def test_the_version_is_the_one_of_the_settings():
