@@ -211,7 +211,7 @@ def breaches_of_pages(counted: list[Page]) -> Iterator[str]:
     lesson = [page for page in counted if page.number.isdigit()]
     for page in lesson:
         yield from too_long(page)
-    if together(lesson) > MINUTES_TOGETHER:
+    if round(together(lesson)) > MINUTES_TOGETHER:
         yield f'pages 00 to 06: {together(lesson):.0f} minutes together; at most {MINUTES_TOGETHER}'
     for page in counted:
         if page.without_alt:
