@@ -1,19 +1,29 @@
 """Reads settings.ini; nothing else is decided here."""
 from configparser import ConfigParser
 from pathlib import Path
+
 from setuptools import find_packages, setup
 
 here = Path(__file__).parent
 parser = ConfigParser(interpolation=None, delimiters=['='])
 parser.read(here/'settings.ini', encoding='utf-8')
 cfg = parser['DEFAULT']
-extras = {name: cfg[f'{name}_requirements'].split() for name in ('app', 'train', 'clean', 'course', 'notebooks', 'dev')}
+NAMES = ('app', 'train', 'clean', 'course', 'notebooks', 'dev')
+extras = {name: cfg[f'{name}_requirements'].split() for name in NAMES}
 extras['course'] += extras['train'] + extras['clean']
 extras['dev'] += extras['app'] + extras['course'] + extras['notebooks']
 
-setup(version=cfg['version'], description=cfg['description'], author=cfg['author'], license=cfg['license'],
-      keywords=cfg['keywords'].split(), python_requires=f">={cfg['min_python']}",
-      long_description=(here/'README.md').read_text(encoding='utf-8'), long_description_content_type='text/markdown',
-      packages=find_packages(include=['cat_or_dog', 'cat_or_dog.*']),
-      package_data={'cat_or_dog': ['py.typed', 'static/*', 'live/*', 'weights/*']}, install_requires=cfg['requirements'].split(), extras_require=extras,
-      entry_points={'console_scripts': cfg['console_scripts'].split()})
+setup(
+    version=cfg['version'],
+    description=cfg['description'],
+    author=cfg['author'],
+    license=cfg['license'],
+    keywords=cfg['keywords'].split(),
+    python_requires=f">={cfg['min_python']}",
+    long_description=(here/'README.md').read_text(encoding='utf-8'),
+    long_description_content_type='text/markdown',
+    packages=find_packages(include=['cat_or_dog', 'cat_or_dog.*']),
+    package_data={'cat_or_dog': ['py.typed', 'static/*', 'live/*', 'weights/*']},
+    install_requires=cfg['requirements'].split(),
+    extras_require=extras,
+    entry_points={'console_scripts': cfg['console_scripts'].split()})

@@ -11,7 +11,7 @@ here = Path(__file__).resolve().parent
 sys.path.insert(0, str(here.parent/'tests'))
 
 from cat_or_dog.download import _alike, _as_jpeg, _bits, _decode, _look, download_photos
-from cat_or_dog.drawings import draw
+from cat_or_dog.engine.drawings import draw
 from cat_or_dog.fetch import Limits
 from hostile import FAULTS
 

@@ -5,7 +5,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-os.environ.setdefault('ORT_DISABLE_TELEMETRY', '1')   # else ONNX Runtime keeps a device id and reports to its maker
+os.environ.setdefault('ORT_DISABLE_TELEMETRY', '1')   # else ONNX Runtime reports to its maker, with a device id
 
 __version__ = "0.2.0"
 __all__ = ['Classifier', 'download_photos', 'search_images', 'train']
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from .search import search_images
     from .train import train
 
-_MODULE_OF = {'Classifier': 'predict', 'train': 'train', 'search_images': 'search', 'download_photos': 'download'}
+_MODULE_OF = {'Classifier': 'predict', 'train': 'train',
+              'search_images': 'search', 'download_photos': 'download'}
 
 
 class _CallableModule(ModuleType):

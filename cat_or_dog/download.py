@@ -28,7 +28,7 @@ def download_photos(
     workers: int = 64,              # questions at once
     per_host: int = PER_HOST,       # … to the same site
     limits: Limits = Limits(),      # what is accepted from an address
-    allow: Iterable[str] = (),      # hosts inside your own network that may be asked, such as '127.0.0.1:8000'
+    allow: Iterable[str] = (),      # hosts inside your own network that may be asked, such as 10.0.0.1
     patience: float = PATIENCE,     # seconds that it may take longer because sites want a pause
     root: Any = None,               # in its `.set-aside` copies go; `None`: in that of `dest`
 ) -> Report:
@@ -45,7 +45,8 @@ def download_labels(
     dest: Any,         # folder; each label gets a folder in it
     **options: Any,    # as in `download_photos`
 ) -> dict[str, Report]:
-    "Download the photos of all labels; one that is found for several is left out. Raises `OSError`, `ValueError`."
+    """Download the photos of all labels; one that is found for several is left out.
+    Raises `OSError`, `ValueError`."""
     dest = Path(dest)
     names = {label: plain_label(label) if label else '' for label in photos}
     wanted = {names[label]: [wanted_row(photo) for photo in rows] for label, rows in photos.items()}

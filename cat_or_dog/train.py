@@ -28,11 +28,13 @@ def train(
     head_start: bool = True,       # method 'head': begin with what ImageNet's own head says
     labels: Any = 'auto',          # where the labels are: see `labelled_photos`
 ) -> Classifier:                   # `.metadata['validation']` has its scores on photos that it has not seen
-    "Train a model on the photos in `path`. Raises `ValueError` or `OSError` with one sentence if that can't work."
+    """Train a model on the photos in `path`.
+    Raises `ValueError` or `OSError` with one sentence if that can't work."""
     if method not in METHODS:
         raise ValueError(f'There is no method {method!r}: choose one of {", ".join(METHODS)}.')
     if not SMALLEST <= size <= LARGEST or size % STRIDE:
-        raise ValueError(f'size={size} does not fit: take a multiple of {STRIDE} from {SMALLEST} to {LARGEST}.')
+        raise ValueError(f'size={size} does not fit: '
+                         f'take a multiple of {STRIDE} from {SMALLEST} to {LARGEST}.')
     photos = labelled_photos(path, labels)
     check_enough(photos, least=2 if method == 'head' else 10)
     for note in photos.notes:

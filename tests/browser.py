@@ -1,15 +1,22 @@
-"""A real browser for the tests: Debian's Chromium, driven by Playwright, and axe, which looks for barriers to people."""
-import os, shutil
+"""A real browser for the tests: Debian's Chromium, driven by Playwright; axe, which looks for barriers."""
+import os
+import shutil
 from contextlib import contextmanager
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from house import ROOT as root
 from playwright.sync_api import sync_playwright
 
-from house import ROOT as root
-
 artefacts = root/'artefacts'   # screenshots, to be looked at; git ignores them
-FLAGS = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
+FLAGS = [
+    '--no-sandbox',
+    '--disable-gpu',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+]
 
 
 @contextmanager
@@ -32,7 +39,11 @@ def screenshot(page, name, full_page=True):
 
 
 def barriers(page, part=None):
-    "What axe finds on `page`, or in the `part` of it with that selector, that is serious or critical: a line each."
+    "What axe finds on `page`, or in its `part` (a selector), that is serious or critical: a line each."
     found = Axe().run(page, context=part).response
     assert len(found['passes']) > 5   # it did look
-    return [f"{v['id']}: {v['help']}: {[n['html'][:120] for n in v['nodes']]}" for v in found['violations'] if v['impact'] in ('serious', 'critical')]
+    return [
+        f"{v['id']}: {v['help']}: {[n['html'][:120] for n in v['nodes']]}"
+        for v in found['violations']
+        if v['impact'] in ('serious', 'critical')
+    ]

@@ -1,17 +1,26 @@
-"""What all tests share: no live web, the real photos beside the checkout, and a mark that says what each test needs."""
+"""What all tests share: no live web, the photos beside the checkout, marks that say what a test needs."""
 import os
 from pathlib import Path
 
 import pytest
 from house import ROOT
 
-os.environ['CAT_OR_DOG_OFFLINE'] = '1'   # tests never ask the live web: its answers are recorded, or local servers play it
+# tests never ask the live web: its answers are recorded, or local servers play it
+os.environ['CAT_OR_DOG_OFFLINE'] = '1'
 
 # What a test needs is told by its module, or by a fixture that it asks for. All others are fast.
 MODULES = {
-    'slow': {'test_browser', 'test_packaging', 'test_convert', 'test_demo'},
+    'slow': {'test_browser', 'test_convert', 'test_demo'},
     'browser': {'test_browser'},
-    'network': {'test_download', 'test_drawings', 'test_fetch', 'test_page', 'test_photo_list', 'test_search'}}
+    'network': {
+        'test_download',
+        'test_drawings',
+        'test_fetch',
+        'test_page',
+        'test_photo_list',
+        'test_search',
+    },
+}
 FIXTURES = {'photos': {'photos'}, 'browser': {'open_page'}}
 NOT_FAST = {'slow', 'browser', 'photos'}
 
@@ -34,7 +43,7 @@ def pytest_collection_modifyitems(items):
 def photos():
     """Folder with train/{cat,dog} and valid/{cat,dog}: real photos, kept beside the checkout and never in it.
 
-    CAT_OR_DOG_PHOTOS says where they are; with the word 'required', a test that misses them fails instead of skipping.
+    CAT_OR_DOG_PHOTOS says where they are; with the word 'required', a test that misses them fails.
     """
     wish = os.environ.get('CAT_OR_DOG_PHOTOS', '')
     folder = Path(wish) if wish not in ('', 'required') else ROOT.parent/'shared'/'photos'

@@ -25,7 +25,7 @@ def test_no_more_is_read_ahead_than_the_threads_can_take(threads):
     taken = 0
     def stream():
         nonlocal taken
-        for taken in count(1):
+        for taken in count(1):   # noqa: UP028 – `taken` is looked at outside
             yield taken
     answers = in_batches(stream(), lambda batch: batch, size=3, threads=threads)
     assert next(answers) == 1

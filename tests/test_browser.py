@@ -1,46 +1,75 @@
-"""The upload buttons of the notebooks, pressed in a real browser: in JupyterLab, Notebook and Voila, with ipywidgets 7 and 8."""
-import json, os, re, shutil, socket, subprocess, sys, time
+"""The notebooks' upload buttons in a real browser: JupyterLab, Notebook and Voila, ipywidgets 7 and 8."""
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.request import urlopen
 
-import nbformat, numpy as np, pytest
+import nbformat
+import numpy as np
+import pytest
+from browser import artefacts, barriers, chromium, screenshot
+from house import ROOT as root
 from PIL import Image
 from playwright.sync_api import expect
 
-from browser import artefacts, barriers, chromium, screenshot
 from cat_or_dog.engine.drawings import draw
-from house import ROOT as root
 
-widgets8 = Path(sys.prefix)/'widgets8'   # ipywidgets 8 in a folder of its own, put there by the Makefile: fastbook keeps 7 in the environment
-SETTINGS = {'apputils-extension/notification': '{"fetchNews": "false", "checkForUpdates": false}'}   # no question in the corner of a screenshot
+# ipywidgets 8 in a folder of its own, put there by the Makefile: fastbook keeps 7 in the environment
+widgets8 = Path(sys.prefix)/'widgets8'
+# no question in the corner of a screenshot
+SETTINGS = {'apputils-extension/notification': '{"fetchNews": "false", "checkForUpdates": false}'}
 
-room = re.search("^ROOM := (.*?)'(.*)'$", (root/'Makefile').read_text(), re.M)   # how make notebook makes room for big photos
+# how make notebook makes room for big photos
+room = re.search("^ROOM := (.*?)'(.*)'$", (root/'Makefile').read_text(), re.M)
 
 
 def environment(version, folder):
     "Variables for a Jupyter with ipywidgets `version`, whose settings are all in `folder`."
-    own = {f'{name}_DIR': str(folder/name) for name in ('JUPYTER_CONFIG', 'JUPYTERLAB_SETTINGS', 'JUPYTERLAB_WORKSPACES', 'JUPYTER_RUNTIME')}
+    own = {
+        f'{name}_DIR': str(folder/name)
+        for name in ('JUPYTER_CONFIG', 'JUPYTERLAB_SETTINGS', 'JUPYTERLAB_WORKSPACES', 'JUPYTER_RUNTIME')
+    }
     own |= {'IPYTHONDIR': str(folder/'ipython'), 'PYTHONPATH': str(root), 'PYTHONWARNINGS': 'ignore',
-            'PIP_DRY_RUN': '1', 'PIP_RETRIES': '0'}   # 00 has a cell that calls pip: it must change nothing here
-    if version == 8: own |= {'PYTHONPATH': f'{widgets8}{os.pathsep}{root}', 'JUPYTER_PATH': str(widgets8/'share'/'jupyter')}
+            # 00 has a cell that calls pip: it must change nothing here
+            'PIP_DRY_RUN': '1', 'PIP_RETRIES': '0'}
+    if version == 8:
+        own |= {
+            'PYTHONPATH': f'{widgets8}{os.pathsep}{root}',
+            'JUPYTER_PATH': str(widgets8/'share'/'jupyter'),
+        }
     return os.environ | own
 
 
 @contextmanager
 def running(version, folder, *command):
     "A Jupyter server on a free port, until the end of the block; its address."
-    with socket.create_server(('127.0.0.1', 0)) as s: port = s.getsockname()[1]
+    with socket.create_server(('127.0.0.1', 0)) as s:
+        port = s.getsockname()[1]
     address = f'http://127.0.0.1:{port}'
     with open(artefacts/f'{command[0]}-widgets{version}.log', 'w') as log:
-        server = subprocess.Popen([sys.executable, '-m', *command, '--no-browser', f'--port={port}'], cwd=folder/'nbs', stdout=log, stderr=log,
-                                  env=environment(version, folder))
+        server = subprocess.Popen(
+            [sys.executable, '-m', *command, '--no-browser', f'--port={port}'],
+            cwd=folder/'nbs',
+            stdout=log,
+            stderr=log,
+            env=environment(version, folder),
+        )
     try:
         for _ in range(300):
             assert server.poll() is None, f'{command[0]} has stopped; {log.name} says why'
-            try: urlopen(address); break
-            except OSError: time.sleep(0.2)
+            try:
+                urlopen(address)
+                break
+            except OSError:
+                time.sleep(0.2)
         yield address
     finally:
         server.terminate()
@@ -50,7 +79,8 @@ def running(version, folder, *command):
 @pytest.fixture(scope='module')
 def browser():
     artefacts.mkdir(exist_ok=True)
-    with chromium() as browser: yield browser
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture(scope='module', params=[7, 8], ids='widgets{}'.format)
@@ -60,24 +90,47 @@ def jupyter(request, browser, tmp_path_factory):
         reason = f'There is no ipywidgets 8 in {widgets8}: make test puts it there.'
         pytest.fail(reason) if os.environ.get('CI') == 'true' else pytest.skip(reason)
     folder = tmp_path_factory.mktemp('jupyter')
-    shutil.copytree(root/'nbs', folder/'nbs', ignore=shutil.ignore_patterns('cat_or_not', 'models', '.ipynb_checkpoints', '*.onnx'))
-    one_line = nbformat.v4.new_code_cell('import ipywidgets; print(f"the kernel has ipywidgets {ipywidgets.__version__}")')
+    shutil.copytree(
+        root/'nbs',
+        folder/'nbs',
+        ignore=shutil.ignore_patterns('cat_or_not', 'models', '.ipynb_checkpoints', '*.onnx'),
+    )
+    one_line = nbformat.v4.new_code_cell(
+        'import ipywidgets; print(f"the kernel has ipywidgets {ipywidgets.__version__}")'
+    )
     nbformat.write(nbformat.v4.new_notebook(cells=[one_line]), folder/'nbs'/'version.ipynb')
-    if request.param == 8:   # with 7 the whole first page runs as it is; with 8 it trains one epoch instead of three, to save time
+    # with 7 the whole first page runs as it is; with 8 it trains one epoch instead of three, to save time
+    if request.param == 8:
         page = folder/'nbs'/'00_introduction.ipynb'
-        page.write_text(page.read_text(encoding='utf-8').replace('fine_tune(3)', 'fine_tune(1)'), encoding='utf-8')
+        page.write_text(
+            page.read_text(encoding='utf-8').replace('fine_tune(3)', 'fine_tune(1)'), encoding='utf-8'
+        )
     for name, text in SETTINGS.items():
         file = folder/'JUPYTERLAB_SETTINGS'/'@jupyterlab'/f'{name}.jupyterlab-settings'
         file.parent.mkdir(parents=True)
         file.write_text(text)
-    lab = 'jupyter', 'lab', '--allow-root', '--IdentityProvider.token=', '--ServerApp.port_retries=0', room[1] + room[2]
+    lab = (
+        'jupyter',
+        'lab',
+        '--allow-root',
+        '--IdentityProvider.token=',
+        '--ServerApp.port_retries=0',
+        room[1] + room[2],
+    )
     with running(request.param, folder, *lab) as lab, running(request.param, folder, 'voila', '.') as voila:
-        yield SimpleNamespace(version=request.param, lab=f'{lab}/lab/tree', notebook=f'{lab}/notebooks', voila=f'{voila}/voila/render', address=lab)
+        yield SimpleNamespace(
+            version=request.param,
+            lab=f'{lab}/lab/tree',
+            notebook=f'{lab}/notebooks',
+            voila=f'{voila}/voila/render',
+            address=lab,
+        )
 
 
 @pytest.fixture
 def page(browser):
-    with browser.new_context(viewport=dict(width=1100, height=900)) as context: yield context.new_page()
+    with browser.new_context(viewport=dict(width=1100, height=900)) as context:
+        yield context.new_page()
 
 
 @pytest.fixture(scope='module')
@@ -92,10 +145,11 @@ def uploaded(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def big(tmp_path_factory):
-    "Two photos that have more than 10 MB together, as a phone takes them; noise, so that JPEG cannot make it small."
+    "Two photos of more than 10 MB together, as a phone takes them; noise, so that JPEG cannot make it small."
     folder = tmp_path_factory.mktemp('big')
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (2400, 3200, 3), dtype=np.uint8))
-    for name in ('one.jpg', 'two.jpg'): noise.save(folder/name, quality=90)
+    for name in ('one.jpg', 'two.jpg'):
+        noise.save(folder/name, quality=90)
     assert sum(f.stat().st_size for f in folder.iterdir()) > 10*2**20
     return sorted(folder.iterdir())
 
@@ -103,11 +157,16 @@ def big(tmp_path_factory):
 def run_notebook(jupyter, page, where, name):
     "Open a notebook and run all its cells, as a person does."
     page.goto(f'{getattr(jupyter, where)}/{name}?reset', wait_until='commit')
-    if where == 'voila': return   # it runs them by itself
+    if where == 'voila':
+        return  # it runs them by itself
     page.locator('.jp-NotebookPanel-notebook').wait_for(timeout=60_000)
     for _ in range(300):
         sessions = json.load(urlopen(f'{jupyter.address}/api/sessions'))
-        if any(s['path'] == name and s['kernel']['connections'] and s['kernel']['execution_state'] == 'idle' for s in sessions): break
+        if any(
+            s['path'] == name and s['kernel']['connections'] and s['kernel']['execution_state'] == 'idle'
+            for s in sessions
+        ):
+            break
         page.wait_for_timeout(200)
     run_menu(page, 'Run All Cells')
 
@@ -120,20 +179,26 @@ def run_menu(page, entry):
 def choose(page, button, files):
     "Press `button` with the keyboard, and give the files to the dialog that opens."
     button.scroll_into_view_if_needed()
-    with page.expect_file_chooser() as dialog: button.press('Enter')
+    with page.expect_file_chooser() as dialog:
+        button.press('Enter')
     dialog.value.set_files(files)
 
 
 def test_the_versions_are_the_ones_we_mean(jupyter, page):
     page.goto(f'{jupyter.voila}/version.ipynb', wait_until='commit')
     expect(page.get_by_text(f'the kernel has ipywidgets {jupyter.version}.')).to_be_visible(timeout=60_000)
-    manager = urlopen(f'{jupyter.address}/lab/extensions/@jupyter-widgets/jupyterlab-manager/package.json').read().decode()
-    assert re.search(r'"version": "(\d)', manager)[1] == {7: '3', 8: '5'}[jupyter.version]   # the browser's half has numbers of its own
+    manager = (
+        urlopen(f'{jupyter.address}/lab/extensions/@jupyter-widgets/jupyterlab-manager/package.json')
+        .read()
+        .decode()
+    )
+    # the browser's half has numbers of its own
+    assert re.search(r'"version": "(\d)', manager)[1] == {7: '3', 8: '5'}[jupyter.version]
 
 
 @pytest.mark.parametrize('where', ['lab', 'notebook', 'voila'])
 def test_app(jupyter, page, uploaded, big, where):
-    "Photos go in, each gets its card; what is no photo gets a sentence; the same photo can come again; and big ones can come."
+    "Each photo gets its card, what is none a sentence; the same photo can come again; and big ones can come."
     run_notebook(jupyter, page, where, '06_app.ipynb')
     button = page.get_by_role('button', name='Choose photos')
     button.wait_for(state='attached', timeout=240_000)
@@ -145,10 +210,13 @@ def test_app(jupyter, page, uploaded, big, where):
     expect(cat).to_contain_text('ねこ.png')
     expect(diary).to_contain_text('diary.jpg: this is not a photo')
     for card, label in (dog, 'dog'), (cat, 'cat'):
-        assert card.get_by_role('rowheader').all_text_contents()[0] == label   # the most probable one comes first
+        # the most probable one comes first
+        assert card.get_by_role('rowheader').all_text_contents()[0] == label
         assert card.get_by_role('img').count() == 2
         for image in card.get_by_role('img').all():
-            assert image.get_attribute('alt') and image.evaluate('image => image.complete && image.naturalWidth > 100')
+            assert image.get_attribute('alt') and image.evaluate(
+                'image => image.complete && image.naturalWidth > 100'
+            )
     screenshot(page, f'app-{where}-widgets{jupyter.version}', full_page=False)
     assert barriers(page, '.widget-vbox') == []
     choose(page, button, uploaded[:1])
@@ -162,7 +230,8 @@ def test_introduction(jupyter, page, uploaded):
     "The article's own way: run the page, upload a photo, run the cells below the button."
     run_notebook(jupyter, page, 'lab', '00_introduction.ipynb')
     printed = page.locator('.jp-OutputArea-output', has_text="Probability it's a cat:")
-    expect(printed).to_have_text(re.compile('This is a cat'), timeout=600_000)   # fastbook's own cat: nobody has uploaded anything yet
+    # fastbook's own cat: nobody has uploaded anything yet
+    expect(printed).to_have_text(re.compile('This is a cat'), timeout=600_000)
     choose(page, page.get_by_role('button', name='Upload (0)'), uploaded[0])
     expect(page.get_by_role('button', name='Upload (1)')).to_be_visible()
     reader = page.locator('.jp-CodeCell', has_text='if not uploader.value')
@@ -170,6 +239,7 @@ def test_introduction(jupyter, page, uploaded):
     run_menu(page, 'Run Selected Cell and All Below')
     expect(printed).to_have_text(re.compile('This is a dog'), timeout=60_000)
     preview = reader.locator('.jp-OutputArea-output img')
-    assert preview.evaluate('image => [image.naturalWidth, image.naturalHeight]') == [256, 192]   # the drawing has 320 × 240
+    # the drawing has 320 × 240
+    assert preview.evaluate('image => [image.naturalWidth, image.naturalHeight]') == [256, 192]
     preview.scroll_into_view_if_needed()
     screenshot(page, f'introduction-widgets{jupyter.version}', full_page=False)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from cat_or_dog.engine.cli import main
 from cat_or_dog.engine.body import features
 from cat_or_dog.engine.clean import (
     ASIDE,
@@ -21,8 +20,16 @@ from cat_or_dog.engine.clean import (
     table,
     wrong_labels,
 )
+from cat_or_dog.engine.cli import main
 from cat_or_dog.engine.duplicates import same_photo
-from cat_or_dog.engine.folder import KEPT, LEFT_OUT, ManifestRow, labelled_photos, read_manifest, write_manifest
+from cat_or_dog.engine.folder import (
+    KEPT,
+    LEFT_OUT,
+    ManifestRow,
+    labelled_photos,
+    read_manifest,
+    write_manifest,
+)
 from cat_or_dog.engine.photo import open_photo
 
 

@@ -1,5 +1,10 @@
-"""The command line's contract: what is on standard output, what the exit code is, and that errors are one sentence."""
-import json, os, shutil, signal, subprocess, sys
+"""The command line's contract: standard output, exit codes, and that errors are one sentence."""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,43 +28,73 @@ def test_search_download_train_evaluate_predict(tmp_path):
     assert all(line.split('\t')[0] in ('cat', 'dog') for line in listed.splitlines())
     found = json.loads(call('search', 'cat', 'dog', '--n', 30, '--source', 'drawings', '--json'))
     assert [r['label'] for r in found['results']] == ['cat']*30 + ['dog']*30
-    for name, text in ('list.txt', listed), ('list.json', json.dumps(found)): (tmp_path/name).write_text(text)
+    for name, text in ('list.txt', listed), ('list.json', json.dumps(found)):
+        (tmp_path/name).write_text(text)
     report = json.loads(call('download', tmp_path/'list.txt', tmp_path/'photos', '--json'))
     for label in ('cat', 'dog'):
         counts = report['labels'][label]
-        assert counts['kept'] + counts['refused'] == 30 and counts['kept'] == len(list((tmp_path/'photos'/label).glob('*.jpg')))
-    assert sum(counts['refused'] for counts in report['labels'].values()) > 0   # the drawings come with some broken answers
+        assert counts['kept'] + counts['refused'] == 30 and counts['kept'] == len(
+            list((tmp_path/'photos'/label).glob('*.jpg'))
+        )
+    # the drawings come with some broken answers
+    assert sum(counts['refused'] for counts in report['labels'].values()) > 0
     again = json.loads(call('download', tmp_path/'list.json', tmp_path/'photos2', '--json'))
     assert again['labels'] == report['labels']
     trained = json.loads(call('train', tmp_path/'photos', '--out', tmp_path/'model.onnx', '--json'))
     assert trained['labels'] == ['cat', 'dog'] and 'error_rate' in trained['validation']
     (tmp_path/'photos'/'cat'/'broken.jpg').write_bytes(b'oops')
     result = json.loads(call('evaluate', tmp_path/'photos', '--model', tmp_path/'model.onnx', '--json'))
-    assert result['error_rate'] == result['errors']/result['n'] < 0.1 and result['unreadable'] == len(result['reasons']) == 1
+    assert (
+        result['error_rate'] == result['errors']/result['n'] < 0.1
+        and result['unreadable'] == len(result['reasons']) == 1
+    )
 
 
 def test_search_says_whose_photo_it_is(tmp_path):
     found = json.loads(call('search', 'dog', '--n', 3, '--license', 'open', '--json'))['results']
-    assert len(found) == 3 and {(r['license'], r['author'], r['engine']) for r in found} == {('Apache-2.0', 'cat_or_dog', 'drawings')}
-    assert set(found[0]) == {'url', 'label', 'title', 'author', 'license', 'source_page', 'engine', 'query', 'time'}
+    assert len(found) == 3 and {(r['license'], r['author'], r['engine']) for r in found} == {
+        ('Apache-2.0', 'cat_or_dog', 'drawings')
+    }
+    assert set(found[0]) == {
+        'url',
+        'label',
+        'title',
+        'author',
+        'license',
+        'source_page',
+        'engine',
+        'query',
+        'time',
+    }
     (tmp_path/'list.txt').write_text('dog\thttps://a.example/1.jpg\n')
-    assert 'open licence' in call('search', 'dog', '--license', 'open', '--source', tmp_path/'list.txt', code=1)
+    assert 'open licence' in call(
+        'search', 'dog', '--license', 'open', '--source', tmp_path/'list.txt', code=1
+    )
 
 
 def test_predict_gives_a_line_a_photo(tmp_path, model_file):
     draw('cat', 70).save(tmp_path/'a.jpg')
     (tmp_path/'b.jpg').write_text('no photo')
-    done = subprocess.run([*command, 'predict', 'a.jpg', 'b.jpg', '--model', model_file, '--json'], cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(
+        [*command, 'predict', 'a.jpg', 'b.jpg', '--model', model_file, '--json'],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
     good, bad = map(json.loads, done.stdout.splitlines())
     assert done.returncode == 1
-    assert set(good) == {'photo', 'label', 'probability', 'probabilities', 'neither', 'familiarity'} and good['label'] == 'cat'
+    assert (
+        set(good) == {'photo', 'label', 'probability', 'probabilities', 'neither', 'familiarity'}
+        and good['label'] == 'cat'
+    )
     assert set(bad) == {'photo', 'error'} and 'not a photo' in bad['error']
 
 
 def test_predict_a_folder_to_a_table(tmp_path, model_file):
     for label in ('cat', 'dog'):
         (tmp_path/'photos'/label).mkdir(parents=True)
-        for i in range(3): draw(label, i).save(tmp_path/'photos'/label/f'{i}.jpg')
+        for i in range(3):
+            draw(label, i).save(tmp_path/'photos'/label/f'{i}.jpg')
     said = call('predict', 'photos', '--model', model_file, '--out', 'rows.csv', cwd=tmp_path)
     assert said == 'rows.csv: 6 photos; 0 could not be read.\n'
     rows = (tmp_path/'rows.csv').read_text().splitlines()
@@ -67,14 +102,16 @@ def test_predict_a_folder_to_a_table(tmp_path, model_file):
 
 
 def test_train_twice_predicts_the_same(drawn, tmp_path):
-    for name in 'ab': call('train', drawn, '--out', tmp_path/f'{name}.onnx', '--seed', 7, '--size', 96)
+    for name in 'ab':
+        call('train', drawn, '--out', tmp_path/f'{name}.onnx', '--seed', 7, '--size', 96)
     assert (tmp_path/'a.onnx').read_bytes() == (tmp_path/'b.onnx').read_bytes()
 
 
 def folder(tmp_path, **labels):
     for label, n in labels.items():
         (tmp_path/label).mkdir()
-        for i in range(n): draw('cat', i, size=64).save(tmp_path/label/f'{i}.jpg')
+        for i in range(n):
+            draw('cat', i, size=64).save(tmp_path/label/f'{i}.jpg')
     return tmp_path
 
 
@@ -84,16 +121,36 @@ def test_folders_that_cannot_be_trained_on(tmp_path, labels, reason):
     assert reason in said and said.count('\n') == 1 and not (tmp_path/'model.onnx').exists()
 
 
-@pytest.mark.parametrize('args', [('evaluate', 'nowhere', '--model', 'MODEL'), ('evaluate', '.', '--model', 'nowhere.onnx'),
-    ('train', 'nowhere', '--out', 'x.onnx'), ('train', 'MODEL', '--out', 'x.onnx'), ('download', 'nowhere.txt', 'x'),
-    ('search', 'cat', '--source', 'nowhere.txt'), ('search', 'horse', '--source', 'drawings')])
+@pytest.mark.parametrize(
+    'args',
+    [
+        ('evaluate', 'nowhere', '--model', 'MODEL'),
+        ('evaluate', '.', '--model', 'nowhere.onnx'),
+        ('train', 'nowhere', '--out', 'x.onnx'),
+        ('train', 'MODEL', '--out', 'x.onnx'),
+        ('download', 'nowhere.txt', 'x'),
+        ('search', 'cat', '--source', 'nowhere.txt'),
+        ('search', 'horse', '--source', 'drawings'),
+    ],
+)
 def test_refusals_are_one_sentence(args, tmp_path, model_file):
     said = call(*(str(model_file) if a == 'MODEL' else a for a in args), code=1, cwd=tmp_path)
     assert said.startswith(f'cat-or-dog {args[0]}: ') and said.count('\n') == 1
 
 
-@pytest.mark.parametrize('args', [(), ('fly',), ('train',), ('search', 'cat', '--n', '0'), ('predict',), ('train', 'x', '--out', 'y', '--method', 'z')])
-def test_wrong_usage(args): assert 'usage:' in call(*args, code=2)
+@pytest.mark.parametrize(
+    'args',
+    [
+        (),
+        ('fly',),
+        ('train',),
+        ('search', 'cat', '--n', '0'),
+        ('predict',),
+        ('train', 'x', '--out', 'y', '--method', 'z'),
+    ],
+)
+def test_wrong_usage(args):
+    assert 'usage:' in call(*args, code=2)
 
 
 def test_nothing_kept_is_a_refusal(tmp_path):
@@ -105,17 +162,27 @@ def test_no_permission_keeps_the_old_model(drawn, tmp_path):
     target = tmp_path/'taken'
     target.mkdir()
     said = call('train', drawn, '--out', target, code=1)
-    assert 'that is a folder' in said and 'features' not in said and list(target.iterdir()) == []   # said before training
+    # said before training
+    assert 'that is a folder' in said and 'features' not in said and list(target.iterdir()) == []
 
 
 def test_ctrl_c_leaves_earlier_results_whole(drawn, tmp_path):
     cache, target = tmp_path/'cache', tmp_path/'models'/'model.onnx'
-    shutil.copytree(cache_folder(), cache, ignore=shutil.ignore_patterns('features.db*'))   # or the features are known, and it is done at once
+    # or the features are known, and it is done at once
+    shutil.copytree(cache_folder(), cache, ignore=shutil.ignore_patterns('features.db*'))
     target.parent.mkdir()
     target.write_bytes(b'the old model')
-    process = subprocess.Popen([*command, 'train', drawn, '--out', target], stderr=subprocess.PIPE, text=True, env=os.environ | {'CAT_OR_DOG_CACHE': str(cache)},
-                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))   # a CI in the background ignores it
-    while not (cache/'features.db').exists(): assert process.poll() is None   # it has begun to look at the photos
+    process = subprocess.Popen(
+        [*command, 'train', drawn, '--out', target],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {'CAT_OR_DOG_CACHE': str(cache)},
+        # a CI in the background ignores it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    # it has begun to look at the photos
+    while not (cache/'features.db').exists():
+        assert process.poll() is None
     process.send_signal(signal.SIGINT)
     said = process.communicate()[1]
     assert process.returncode == 130 and 'Stopped' in said and 'Traceback' not in said
@@ -123,13 +190,22 @@ def test_ctrl_c_leaves_earlier_results_whole(drawn, tmp_path):
 
 
 def test_head_of_a_pipe():
-    done = subprocess.run(f'{" ".join(command)} search cat --n 200 --source drawings | head -n 1', shell=True, capture_output=True, text=True)
-    assert done.stdout.startswith('cat\t') and 'Traceback' not in done.stderr and 'BrokenPipe' not in done.stderr
+    done = subprocess.run(
+        f'{" ".join(command)} search cat --n 200 --source drawings | head -n 1',
+        shell=True,
+        capture_output=True,
+        text=True,
+    )
+    assert (
+        done.stdout.startswith('cat\t') and 'Traceback' not in done.stderr and 'BrokenPipe' not in done.stderr
+    )
 
 
 def test_demo(tmp_path):
     result = json.loads(call('demo', '--dest', tmp_path/'lesson', '--n', 25, '--json', cwd=tmp_path))
-    for key in ('photos', 'model', 'contact_sheet'): assert Path(result[key]).exists()
+    for key in ('photos', 'model', 'contact_sheet'):
+        assert Path(result[key]).exists()
     assert result['new_right'] >= result['new_pictures']*0.6
     shutil.rmtree(tmp_path/'lesson'/'photos')
-    call('demo', '--dest', tmp_path/'lesson', '--n', 25, '--source', 'drawings')   # and once more, over what is there
+    # and once more, over what is there
+    call('demo', '--dest', tmp_path/'lesson', '--n', 25, '--source', 'drawings')

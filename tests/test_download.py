@@ -1,9 +1,21 @@
 """Downloading from a hostile web server: each behaviour with its row in the report."""
-import errno, hashlib, json, os, random, re, shutil, signal, subprocess, sys, tempfile, time
+import errno
+import hashlib
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
-import psutil, pytest
-from hypothesis import given, settings, strategies as st
+import psutil
+import pytest
+from hostile import BAD, FAULTS, GOOD, Hostile, photo, saved
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from cat_or_dog.download import check_folder, download_labels, download_photos
@@ -14,7 +26,6 @@ from cat_or_dog.engine.fetch import Limits, Refused
 from cat_or_dog.engine.folder import MANIFEST, SET_ASIDE, ManifestRow, read_manifest
 from cat_or_dog.engine.photo import PhotoError, open_photo
 from cat_or_dog.engine.search_engines import Found
-from hostile import BAD, FAULTS, GOOD, Hostile, photo, saved
 
 
 @pytest.fixture(scope='module')
@@ -25,34 +36,137 @@ def site():
 
 
 def get(site, names, dest, **options):
-    return download_photos([name if re.match('[a-z]+:', name) else site.url + name for name in names], dest, allow=[site.host], **options)
+    return download_photos(
+        [name if re.match('[a-z]+:', name) else site.url + name for name in names],
+        dest,
+        allow=[site.host],
+        **options,
+    )
 
 
-def photos_in(folder): return sorted(p.name for p in Path(folder).glob('*.jpg'))
+def photos_in(folder):
+    return sorted(p.name for p in Path(folder).glob('*.jpg'))
 
 
 # ---- each behaviour with its expected row
 
-no_photo, web_page, damaged, private = 'not a photo in a format that Pillow knows', 'a web page, not a photo', 'damaged photo', 'leads into a private network'
-late, large, broke, loop, no_address = 'took longer than 2 s', 'larger than 5 MB', 'connection broke off', 'more than 5 redirects', 'not a web address'
-kept = [*GOOD, 'moved', 'moved_307', 'moved_with_endless_text', 'lying_type', 'gzipped', 'deflated', 'no_length', 'chunked', 'a_little_slow',
-        'cookies', 'attachment', 'second_time', 'odd/ünï—🐈.jpg', 'odd/' + 'long'*1000 + '.jpg', 'odd/%2e%2e%2fpasswd',
-        'odd/a b.jpg', "odd/'; rm -rf ~;'.jpg", 'odd/x.jpg?a=../../b#c', 'odd/nul%00.jpg', 'odd/CON.jpg']
-refused = dict(html=web_page, html_bom=web_page, html_then_jpeg=web_page, svg=web_page, svg_xml=web_page, empty='empty answer', text=no_photo, zip=no_photo,
-    pdf=no_photo, eps=no_photo, ppm=no_photo, torn=damaged, torn_png=damaged, torn_webp=damaged, torn_heic=damaged, zeros=no_photo, header_only=no_photo,
-    bomb='more than 80 million pixels', bomb_gif='more than 80 million pixels', dot='smaller than 32 pixels', icon='smaller than 32 pixels',
-    loop=loop, growing_loop=loop, to_private=private, to_metadata=private, to_localhost=private, to_ipv6=private, to_file=no_address, to_ftp=no_address,
-    to_nowhere='no such host', silent=late, slow_header=late, slow_body=late, slow_redirects=late, endless=large, huge_length=large, gzip_bomb=large,
-    endless_headers=broke, length_too_long=broke, length_too_short=damaged, not_gzip='damaged packing', brotli='packed in a way that was not asked for',
-    two_lengths=broke, no_number=broke, no_http=broke, bad_chunks=broke, hang_up=broke, reset_half_way=broke, bad_reason='HTTP 404 (not found)', **{
-    '204': 'HTTP 204 (no content)', '304': 'HTTP 304 (not modified)', '401': 'HTTP 401 (unauthorized)', '403': 'HTTP 403 (forbidden)', '404': 'HTTP 404 (not found)',
-    'odd/../../../etc/passwd': 'HTTP 404 (not found)', '410': 'HTTP 410 (gone)', '429': 'HTTP 429 (too many requests)', '500': 'HTTP 500 (internal server error)', '503': 'HTTP 503 (service unavailable)',
-    '599': 'HTTP 599 (unknown)', 'ftp://a.example/1': no_address, 'file:///etc/passwd': no_address, 'data:image/png;base64,AAAA': no_address, 'javascript://x': no_address,
-    'http://': no_address, 'http://user:password@10.0.0.1/': private, 'http://127.0.0.1:1/1.jpg': private, 'http://localhost/': private, 'http://0/': private,
-    'http://2130706433/': private, 'http://[::1]/': private, 'http://[fe80::1]/': private, 'http://no-such-host.invalid/': 'no such host'})
+no_photo, web_page, damaged, private = (
+    'not a photo in a format that Pillow knows',
+    'a web page, not a photo',
+    'damaged photo',
+    'leads into a private network',
+)
+late, large, broke, loop, no_address = (
+    'took longer than 2 s',
+    'larger than 5 MB',
+    'connection broke off',
+    'more than 5 redirects',
+    'not a web address',
+)
+kept = [
+    *GOOD,
+    'moved',
+    'moved_307',
+    'moved_with_endless_text',
+    'lying_type',
+    'gzipped',
+    'deflated',
+    'no_length',
+    'chunked',
+    'a_little_slow',
+    'cookies',
+    'attachment',
+    'second_time',
+    'odd/ünï—🐈.jpg',
+    'odd/' + 'long'*1000 + '.jpg',
+    'odd/%2e%2e%2fpasswd',
+    'odd/a b.jpg',
+    "odd/'; rm -rf ~;'.jpg",
+    'odd/x.jpg?a=../../b#c',
+    'odd/nul%00.jpg',
+    'odd/CON.jpg',
+]
+refused = dict(
+    html=web_page,
+    html_bom=web_page,
+    html_then_jpeg=web_page,
+    svg=web_page,
+    svg_xml=web_page,
+    empty='empty answer',
+    text=no_photo,
+    zip=no_photo,
+    pdf=no_photo,
+    eps=no_photo,
+    ppm=no_photo,
+    torn=damaged,
+    torn_png=damaged,
+    torn_webp=damaged,
+    torn_heic=damaged,
+    zeros=no_photo,
+    header_only=no_photo,
+    bomb='more than 80 million pixels',
+    bomb_gif='more than 80 million pixels',
+    dot='smaller than 32 pixels',
+    icon='smaller than 32 pixels',
+    loop=loop,
+    growing_loop=loop,
+    to_private=private,
+    to_metadata=private,
+    to_localhost=private,
+    to_ipv6=private,
+    to_file=no_address,
+    to_ftp=no_address,
+    to_nowhere='no such host',
+    silent=late,
+    slow_header=late,
+    slow_body=late,
+    slow_redirects=late,
+    endless=large,
+    huge_length=large,
+    gzip_bomb=large,
+    endless_headers=broke,
+    length_too_long=broke,
+    length_too_short=damaged,
+    not_gzip='damaged packing',
+    brotli='packed in a way that was not asked for',
+    two_lengths=broke,
+    no_number=broke,
+    no_http=broke,
+    bad_chunks=broke,
+    hang_up=broke,
+    reset_half_way=broke,
+    bad_reason='HTTP 404 (not found)',
+    **{
+        '204': 'HTTP 204 (no content)',
+        '304': 'HTTP 304 (not modified)',
+        '401': 'HTTP 401 (unauthorized)',
+        '403': 'HTTP 403 (forbidden)',
+        '404': 'HTTP 404 (not found)',
+        'odd/../../../etc/passwd': 'HTTP 404 (not found)',
+        '410': 'HTTP 410 (gone)',
+        '429': 'HTTP 429 (too many requests)',
+        '500': 'HTTP 500 (internal server error)',
+        '503': 'HTTP 503 (service unavailable)',
+        '599': 'HTTP 599 (unknown)',
+        'ftp://a.example/1': no_address,
+        'file:///etc/passwd': no_address,
+        'data:image/png;base64,AAAA': no_address,
+        'javascript://x': no_address,
+        'http://': no_address,
+        'http://user:password@10.0.0.1/': private,
+        'http://127.0.0.1:1/1.jpg': private,
+        'http://localhost/': private,
+        'http://0/': private,
+        'http://2130706433/': private,
+        'http://[::1]/': private,
+        'http://[fe80::1]/': private,
+        'http://no-such-host.invalid/': 'no such host',
+    },
+)
 
 
-def test_there_are_enough_behaviours(): assert len(refused) >= 40 and len(kept) >= 30 and set(BAD) <= set(refused)
+def test_there_are_enough_behaviours():
+    assert len(refused) >= 40 and len(kept) >= 30 and set(BAD) <= set(refused)
 
 
 @pytest.fixture(scope='module')
@@ -68,8 +182,11 @@ def test_good_photos_become_plain_rgb(hostile_run, name):
     dest, rows, _ = hostile_run
     assert rows[name].status == 'kept', rows[name]
     with Image.open(dest/rows[name].file) as image:
-        assert image.format == 'JPEG' and image.mode == 'RGB' and max(image.size) <= 200 and not image.getexif()
-        if name == 'turned': assert image.width < image.height
+        assert (
+            image.format == 'JPEG' and image.mode == 'RGB' and max(image.size) <= 200 and not image.getexif()
+        )
+        if name == 'turned':
+            assert image.width < image.height
     data = (dest/rows[name].file).read_bytes()
     assert b'<script' not in data and b'<?php' not in data and len(data) == rows[name].size
 
@@ -82,8 +199,14 @@ def test_bad_answers_get_their_reason(hostile_run, name):
 
 def test_every_address_is_accounted_for_and_nothing_else_is_there(hostile_run):
     dest, rows, report = hostile_run
-    assert report.kept == len(kept) and sum(report.reasons.values()) == len(refused) and len(report.rows) == len(kept) + len(refused)
-    assert set(os.listdir(dest)) == {MANIFEST, *(rows[name].file for name in kept)} and os.listdir(dest.parent) == ['in']
+    assert (
+        report.kept == len(kept)
+        and sum(report.reasons.values()) == len(refused)
+        and len(report.rows) == len(kept) + len(refused)
+    )
+    assert set(os.listdir(dest)) == {MANIFEST, *(rows[name].file for name in kept)} and os.listdir(
+        dest.parent
+    ) == ['in']
     assert check_folder(dest) == {}
 
 
@@ -97,7 +220,14 @@ def test_the_animation_gives_its_first_picture(hostile_run):
 # ---- duplicates
 
 def test_duplicates_are_kept_once(tmp_path, site, monkeypatch):
-    smaller = dict(a=saved(photo(60)), b=saved(photo(60)), smaller=saved(photo(60, (100, 75))), worse=saved(photo(60), quality=30), png=saved(photo(60), 'png'), other=saved(photo(61)))
+    smaller = dict(
+        a=saved(photo(60)),
+        b=saved(photo(60)),
+        smaller=saved(photo(60, (100, 75))),
+        worse=saved(photo(60), quality=30),
+        png=saved(photo(60), 'png'),
+        other=saved(photo(61)),
+    )
     monkeypatch.setattr('hostile.GOOD', smaller)
     report = get(site, [*smaller, 'a'], tmp_path)
     near, again = 'nearly the same photo again', 'the same photo again'
@@ -105,18 +235,27 @@ def test_duplicates_are_kept_once(tmp_path, site, monkeypatch):
     assert len(photos_in(tmp_path)) == 2 and len({row.file for row in report.rows}) == 2
     assert len(photos_in(tmp_path/SET_ASIDE)) == 3   # put aside, not deleted
     asked = len(site.asked)
-    assert get(site, [*smaller, 'a'], tmp_path).rows == report.rows and len(site.asked) == asked   # run again: the same report, nobody is asked
+    # run again: the same report, nobody is asked
+    assert get(site, [*smaller, 'a'], tmp_path).rows == report.rows and len(site.asked) == asked
 
 
 def test_a_photo_of_two_labels_is_left_out_of_both(tmp_path, site, monkeypatch):
-    def url(*numbers): return [f'{site.url}many/{n}' for n in numbers]
+    def url(*numbers):
+        return [f'{site.url}many/{n}' for n in numbers]
     monkeypatch.setitem(GOOD, 'plain', saved(photo(60, (320, 240)), 'png'))
-    monkeypatch.setitem(GOOD, 'grey', saved(photo(60, (320, 240)).resize((200, 150)), quality=60))   # smaller, saved again
-    labels = dict(cat=[*url(1, 2, 3), site.url + 'plain'], dog=url(4, 5, 2), bird=[*url(6, 7), site.url + 'grey'])
+    # smaller, saved again
+    monkeypatch.setitem(GOOD, 'grey', saved(photo(60, (320, 240)).resize((200, 150)), quality=60))
+    labels = dict(
+        cat=[*url(1, 2, 3), site.url + 'plain'], dog=url(4, 5, 2), bird=[*url(6, 7), site.url + 'grey']
+    )
     reports = download_labels(labels, tmp_path, allow=[site.host])
     result = {label: [(row.status, row.reason) for row in report.rows] for label, report in reports.items()}
     good, bird, cat = ('kept', ''), ('left out', 'found for bird too'), ('left out', 'found for cat too')
-    assert result == dict(cat=[good, ('left out', 'found for dog too'), good, bird], dog=[good, good, cat], bird=[good, good, cat])
+    assert result == dict(
+        cat=[good, ('left out', 'found for dog too'), good, bird],
+        dog=[good, good, cat],
+        bird=[good, good, cat],
+    )
     assert {label: len(photos_in(tmp_path/label)) for label in labels} == dict(cat=2, dog=2, bird=2)
     assert len(list((tmp_path/SET_ASIDE).glob('*/*.jpg'))) == 4 and check_folder(tmp_path) == {}
     asked = len(site.asked)
@@ -128,21 +267,35 @@ def test_a_photo_of_two_labels_is_left_out_of_both(tmp_path, site, monkeypatch):
 
 def test_a_label_is_a_plain_word(tmp_path):
     for label in '..', '../x', '/x', 'a/b', '.hidden', 'a\\b', 'C:x':
-        with pytest.raises(ValueError, match='cannot be a label'): download_labels({label: []}, tmp_path/'in')
+        with pytest.raises(ValueError, match='cannot be a label'):
+            download_labels({label: []}, tmp_path/'in')
 
 
 # ---- the manifest
 
 def test_licence_and_source_page_go_along(tmp_path, site):
-    found = Found(url=site.url + 'plain', label='cat', title='A \u2028 <b>cat</b> 🐈', author='Ann', license='CC BY 4.0', source_page='https://a.example/1', engine='commons')
-    report = download_photos([found, vars(found) | dict(url=site.url + 'grey', author=None)], tmp_path, allow=[site.host])
+    found = Found(
+        url=site.url + 'plain',
+        label='cat',
+        title='A \u2028 <b>cat</b> 🐈',
+        author='Ann',
+        license='CC BY 4.0',
+        source_page='https://a.example/1',
+        engine='commons',
+    )
+    report = download_photos(
+        [found, vars(found) | dict(url=site.url + 'grey', author=None)], tmp_path, allow=[site.host]
+    )
     rows = read_manifest(tmp_path)
     assert list(rows.values()) == report.rows
     for key in ('label', 'license', 'author', 'source_page', 'title', 'engine'):
         assert getattr(rows[found.url], key) == getattr(found, key)
     assert rows[site.url + 'grey'].author == ''
     row = rows[found.url]
-    assert row.size == (tmp_path/row.file).stat().st_size and hashlib.sha256((tmp_path/row.file).read_bytes()).hexdigest() == row.hash
+    assert (
+        row.size == (tmp_path/row.file).stat().st_size
+        and hashlib.sha256((tmp_path/row.file).read_bytes()).hexdigest() == row.hash
+    )
     assert (tmp_path/MANIFEST).read_bytes().count(b'\n') == 2
 
 
@@ -159,8 +312,9 @@ def test_refused_addresses_stay_in_the_manifest_and_are_asked_again(site, tmp_pa
     get(site, ['404', 'plain'], tmp_path)
     site.asked.clear()
     get(site, ['grey', '404'], tmp_path)
-    assert sorted(site.asked) == ['404', 'grey'] and {url.rpartition('/')[2]: row.status for url, row in read_manifest(tmp_path).items()} == {
-        '404': 'refused', 'plain': 'kept', 'grey': 'kept'}
+    assert sorted(site.asked) == ['404', 'grey'] and {
+        url.rpartition('/')[2]: row.status for url, row in read_manifest(tmp_path).items()
+    } == {'404': 'refused', 'plain': 'kept', 'grey': 'kept'}
 
 
 def test_a_manifest_cannot_lead_out_of_the_folder(site, tmp_path):
@@ -168,7 +322,12 @@ def test_a_manifest_cannot_lead_out_of_the_folder(site, tmp_path):
     dest = tmp_path/'in'
     get(site, ['plain'], dest)
     row = json.loads((dest/MANIFEST).read_text())
-    (dest/MANIFEST).write_text(''.join(json.dumps(row | dict(url=f'u{i}', file=file)) + '\n' for i, file in enumerate(['../secret.jpg', str(tmp_path/'secret.jpg'), 'secret.jpg'])))
+    (dest/MANIFEST).write_text(
+        ''.join(
+            json.dumps(row | dict(url=f'u{i}', file=file)) + '\n'
+            for i, file in enumerate(['../secret.jpg', str(tmp_path/'secret.jpg'), 'secret.jpg'])
+        )
+    )
     assert [row.file for row in read_manifest(dest).values()] == ['secret.jpg']   # a plain name stays inside
     check_folder(dest, apply=True)
     assert (tmp_path/'secret.jpg').exists()
@@ -185,13 +344,24 @@ def made_of(body):
 @settings(max_examples=60, deadline=None)
 @given(st.binary())
 def test_any_bytes_are_a_photo_or_are_refused(data):
-    for start in (b'', GOOD['plain'][:300], GOOD['webp'][:200], GOOD['rgba'][:100], GOOD['palette'][:900], GOOD['heic'][:600], GOOD['avif'][:400], GOOD['tiff'][:-300]):
+    for start in (
+        b'',
+        GOOD['plain'][:300],
+        GOOD['webp'][:200],
+        GOOD['rgba'][:100],
+        GOOD['palette'][:900],
+        GOOD['heic'][:600],
+        GOOD['avif'][:400],
+        GOOD['tiff'][:-300],
+    ):
         outcome = made_of(start + data)
         assert outcome is None or open_photo(outcome.jpeg).mode == 'RGB'
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.sampled_from(['kept', 'duplicate', 'left out', 'refused']), st.text(max_size=5))))
+@given(
+    st.lists(st.tuples(st.sampled_from(['kept', 'duplicate', 'left out', 'refused']), st.text(max_size=5)))
+)
 def test_a_report_counts_every_row_once(rows):
     report = downloader.Report([ManifestRow(f'u{i}', status=status, reason=reason if status != 'kept' else '')
                                 for i, (status, reason) in enumerate(rows)])
@@ -200,7 +370,9 @@ def test_a_report_counts_every_row_once(rows):
 
 
 def test_an_html_report_shows_a_strangers_words_as_text():
-    report = downloader.Report([ManifestRow('http://a.example/<script>1', reason='<script>alert(1)</script>')])
+    report = downloader.Report(
+        [ManifestRow('http://a.example/<script>1', reason='<script>alert(1)</script>')]
+    )
     assert '<script>' not in report._repr_html_()
 
 
@@ -209,27 +381,34 @@ def test_an_html_report_shows_a_strangers_words_as_text():
 def test_folders_that_cannot_be_used(tmp_path):
     (tmp_path/'file').write_text('')
     for dest in ('file', 'file/in'):
-        with pytest.raises(NotADirectoryError, match='is a file'): download_photos([], tmp_path/dest)
+        with pytest.raises(NotADirectoryError, match='is a file'):
+            download_photos([], tmp_path/dest)
 
 
 def test_a_full_disk_stops_with_whole_photos(site, tmp_path, monkeypatch):
     get(site, ['plain'], tmp_path)
     write, full = downloader.write_whole, OSError(errno.ENOSPC, 'No space left on device', 'disk')
     def almost_full(file, data):
-        if file.suffix == '.jpg': raise full
+        if file.suffix == '.jpg':
+            raise full
         write(file, data)
     monkeypatch.setattr(downloader, 'write_whole', almost_full)
-    with pytest.raises(OSError, match='No space left'): get(site, ['plain', 'grey'], tmp_path)
-    assert len(photos_in(tmp_path)) == 1 and check_folder(tmp_path) == {} and len(read_manifest(tmp_path)) == 1
+    with pytest.raises(OSError, match='No space left'):
+        get(site, ['plain', 'grey'], tmp_path)
+    assert (
+        len(photos_in(tmp_path)) == 1 and check_folder(tmp_path) == {} and len(read_manifest(tmp_path)) == 1
+    )
 
 
 def test_ctrl_c_keeps_what_is_done(site, tmp_path, monkeypatch):
     class Stopped(downloader.tqdm):
         def update(self, n=1):
-            if self.n >= 2: raise KeyboardInterrupt
+            if self.n >= 2:
+                raise KeyboardInterrupt
             super().update(n)
     monkeypatch.setattr(downloader, 'tqdm', Stopped)
-    with pytest.raises(KeyboardInterrupt): get(site, GOOD, tmp_path, workers=1)
+    with pytest.raises(KeyboardInterrupt):
+        get(site, GOOD, tmp_path, workers=1)
     done = read_manifest(tmp_path)
     assert 3 <= len(done) < len(GOOD) and all((tmp_path/row.file).exists() for row in done.values())
     assert not list(tmp_path.glob('.*')) and check_folder(tmp_path) == {}
@@ -240,26 +419,45 @@ def test_ctrl_c_keeps_what_is_done(site, tmp_path, monkeypatch):
 def test_killed_ten_times(site, tmp_path):
     urls, dest = [f'{site.url}many/{i}?ms=20&faults=10' for i in range(220)], tmp_path/'in'
     (tmp_path/'urls.json').write_text(json.dumps(urls))
-    program = ('import json, sys; from cat_or_dog.download import download_photos; '
-               f'download_photos(json.load(open(sys.argv[1])), sys.argv[2], workers=4, allow=["{site.host}"])')
+    program = (
+        'import json, sys; from cat_or_dog.download import download_photos; '
+        f'download_photos(json.load(open(sys.argv[1])), sys.argv[2], workers=4, allow=["{site.host}"])'
+    )
     moments = random.Random(42).sample(range(5, 30), 10)
     for lines in moments:   # kill it after so many more lines in the manifest
-        process = subprocess.Popen([sys.executable, '-c', program, str(tmp_path/'urls.json'), str(dest)], stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            [sys.executable, '-c', program, str(tmp_path/'urls.json'), str(dest)], stderr=subprocess.DEVNULL
+        )
         known = len([row for row in read_manifest(dest).values() if row.status != 'refused'])
-        while process.poll() is None and (not (dest/MANIFEST).exists() or len((dest/MANIFEST).read_bytes().split(b'\n')) < known + lines): time.sleep(0.002)
+        while process.poll() is None and (
+            not (dest/MANIFEST).exists() or len((dest/MANIFEST).read_bytes().split(b'\n')) < known + lines
+        ):
+            time.sleep(0.002)
         assert process.poll() is None, 'it was done before it could be killed'
         process.send_signal(signal.SIGKILL)
         process.wait()
         rows = read_manifest(dest)
-        assert len(rows) >= known and set(photos_in(dest)) <= {row.file for row in rows.values()}   # no photo that nobody knows about
-        for file in dest.glob('*.jpg'): Image.open(file).load()                                        # and none is half
+        # no photo that nobody knows about
+        assert len(rows) >= known and set(photos_in(dest)) <= {row.file for row in rows.values()}
+        # and none is half
+        for file in dest.glob('*.jpg'):
+            Image.open(file).load()
     report = download_photos(urls, dest, allow=[site.host])
     faults = sum(i % 100 < 10 for i in range(220))
-    assert len(report.rows) == 220 and report.kept == 220 - faults == len(photos_in(dest)) and check_folder(dest) == {}
+    assert (
+        len(report.rows) == 220
+        and report.kept == 220 - faults == len(photos_in(dest))
+        and check_folder(dest) == {}
+    )
 
 
 def test_five_thousand_photos(tmp_path):
-    server = subprocess.Popen([sys.executable, Path(__file__).parent/'hostile.py'], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen(
+        [sys.executable, Path(__file__).parent/'hostile.py'],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     try:
         url, memory = server.stdout.readline().strip(), psutil.Process().memory_info
         urls, host = [f'{url}many/{i}?faults=10' for i in range(5000)], url.split('/')[2]
@@ -267,7 +465,8 @@ def test_five_thousand_photos(tmp_path):
         before = memory().rss
         report = download_photos(urls, tmp_path, allow=[host], per_host=64)
         assert memory().rss - before < 60_000_000
-    finally: server.communicate('')
+    finally:
+        server.communicate('')
     assert len(report.rows) == 5000 and report.kept == 4500 == len(photos_in(tmp_path))
     assert sum(report.reasons.values()) == 500 and len(report.reasons) == len(FAULTS)
     assert [row.url for row in report.rows] == urls and len(read_manifest(tmp_path)) == 5000
@@ -279,28 +478,55 @@ DAMAGED = 'the file is damaged'
 
 
 def test_check_finds_what_is_wrong_and_deletes_nothing(site, tmp_path, capsys):
-    download_labels(dict(cat=[f'{site.url}many/{n}' for n in range(4)], dog=[f'{site.url}many/{n}' for n in range(4, 8)]), tmp_path, allow=[site.host])
+    download_labels(
+        dict(cat=[f'{site.url}many/{n}' for n in range(4)], dog=[f'{site.url}many/{n}' for n in range(4, 8)]),
+        tmp_path,
+        allow=[site.host],
+    )
     cats, dogs = photos_in(tmp_path/'cat'), photos_in(tmp_path/'dog')
     (tmp_path/'cat'/cats[0]).write_bytes((tmp_path/'cat'/cats[0]).read_bytes() + b'x')   # changed
     (tmp_path/'cat'/cats[1]).unlink()                                                    # missing
     (tmp_path/'cat'/'torn.JPG').write_bytes(BAD['torn'])
     (tmp_path/'cat'/'same.png').write_bytes(saved(Image.open(tmp_path/'cat'/cats[2]), 'png'))
     (tmp_path/'dog'/'both.jpg').write_bytes((tmp_path/'cat'/cats[3]).read_bytes())
-    expected = {f'cat/{cats[0]}': 'changed since it was downloaded', f'cat/{cats[1]}': 'missing, although the manifest lists it', 'cat/torn.JPG': DAMAGED,
-                'cat/same.png': f'the same photo as {cats[2]}', 'dog/both.jpg': f'the same photo as cat/{cats[3]}', f'cat/{cats[3]}': 'the same photo as dog/both.jpg'}
+    expected = {
+        f'cat/{cats[0]}': 'changed since it was downloaded',
+        f'cat/{cats[1]}': 'missing, although the manifest lists it',
+        'cat/torn.JPG': DAMAGED,
+        'cat/same.png': f'the same photo as {cats[2]}',
+        'dog/both.jpg': f'the same photo as cat/{cats[3]}',
+        f'cat/{cats[3]}': 'the same photo as dog/both.jpg',
+    }
     def relative(found):
         names = {file.relative_to(tmp_path).as_posix(): reason for file, reason in found.items()}
         return {name: DAMAGED if reason.startswith(DAMAGED) else reason for name, reason in names.items()}
     before = sorted(f for f in tmp_path.rglob('*') if f.is_file())
-    assert relative(check_folder(tmp_path)) == expected and sorted(f for f in tmp_path.rglob('*') if f.is_file()) == before   # it only looks
-    assert main(['check', str(tmp_path), '--json']) == 1 and sorted(f for f in tmp_path.rglob('*') if f.is_file()) == before
+    # it only looks
+    assert (
+        relative(check_folder(tmp_path)) == expected
+        and sorted(f for f in tmp_path.rglob('*') if f.is_file()) == before
+    )
+    assert (
+        main(['check', str(tmp_path), '--json']) == 1
+        and sorted(f for f in tmp_path.rglob('*') if f.is_file()) == before
+    )
     capsys.readouterr()
     assert main(['check', str(tmp_path), '--json', '--apply']) == 1
-    assert relative({Path(file): reason for file, reason in json.loads(capsys.readouterr().out)['failed'].items()}) == expected
+    assert (
+        relative(
+            {Path(file): reason for file, reason in json.loads(capsys.readouterr().out)['failed'].items()}
+        )
+        == expected
+    )
     assert sum(f.is_file() for f in tmp_path.rglob('*')) == len(before)   # quarantined, not deleted
     assert photos_in(tmp_path/'cat') == [cats[2]] and photos_in(tmp_path/'dog') == dogs
-    reports = download_labels(dict(cat=[f'{site.url}many/{n}' for n in range(4)]), tmp_path, allow=[site.host])
-    assert photos_in(tmp_path/'cat') == cats[:3] and reports['cat'].reasons == {'the same photo as dog/both.jpg': 1}   # the changed and the missing one came back
+    reports = download_labels(
+        dict(cat=[f'{site.url}many/{n}' for n in range(4)]), tmp_path, allow=[site.host]
+    )
+    # the changed and the missing one came back
+    assert photos_in(tmp_path/'cat') == cats[:3] and reports['cat'].reasons == {
+        'the same photo as dog/both.jpg': 1
+    }
     assert main(['check', str(tmp_path)]) == 0 and 'as it should be' in capsys.readouterr().out
 
 

@@ -12,14 +12,30 @@ import pytest
 from PIL import Image, UnidentifiedImageError
 
 from cat_or_dog.engine import drawing_server
-from cat_or_dog.engine.drawing_server import (BROKEN, answer, drawing_name, drawing_urls, is_drawing, serve_drawings,
-                                              served_now)
+from cat_or_dog.engine.drawing_server import (
+    BROKEN,
+    answer,
+    drawing_name,
+    drawing_urls,
+    is_drawing,
+    serve_drawings,
+    served_now,
+)
 from cat_or_dog.engine.drawings import BREEDS, LABELS, PLACES, contact_sheet, draw
 
 # The same drawings
 
-DRAWN = [('cat', 0, {}), ('cat', 1, {}), ('cat', 7, {}), ('dog', 0, {}), ('dog', 5, {}), ('dog', 123, {}),
-         ('cat', 3, dict(seed=7, size=200)), ('dog', 3, dict(breed='poodle')), ('cat', 4, dict(place='outdoors'))]
+DRAWN = [
+    ('cat', 0, {}),
+    ('cat', 1, {}),
+    ('cat', 7, {}),
+    ('dog', 0, {}),
+    ('dog', 5, {}),
+    ('dog', 123, {}),
+    ('cat', 3, dict(seed=7, size=200)),
+    ('dog', 3, dict(breed='poodle')),
+    ('cat', 4, dict(place='outdoors')),
+]
 HASHES = ['3f7e2512800cb694', '53516df326ccb375', 'd0ccf1eb6cb8fd72', 'ddf856e412016f27', 'ad51af882fb6a7c8',
           '5339f682107c93bc', '312a830596c0a311', 'fbf7b770603e60ec', 'bd519e924a818f4a']
 COARSE = [
@@ -87,7 +103,10 @@ def test_shapes_breeds_and_places():
     assert len({picture.tobytes() for picture in pictures}) == len(BREEDS) == 21
     assert len({draw('cat', 2, place=place, size=64).tobytes() for place in PLACES}) == 3
     sheet = contact_sheet(pictures, columns=5, thumb=64, captions=[b.name for b in BREEDS])
-    assert sheet.size == (5*64, 5*(64 + 18)) and contact_sheet(pictures, columns=5, thumb=64).size == (320, 320)
+    assert sheet.size == (5*64, 5*(64 + 18)) and contact_sheet(pictures, columns=5, thumb=64).size == (
+        320,
+        320,
+    )
 
 
 # The server
@@ -102,13 +121,30 @@ def test_what_the_server_answers():
         Image.open(BytesIO(urlopen(urls[41]).read())).load()
     good = urlopen(urls[7])
     assert good.headers['Content-Type'] == 'image/jpeg' and Image.open(good).size == draw('cat', 7).size
-    assert urls[0].startswith('http://127.0.0.1:') and drawing_urls('cat', 2, seed=7)[1].endswith('/drawings/7/cat/1.jpg')
+    assert urls[0].startswith('http://127.0.0.1:') and drawing_urls('cat', 2, seed=7)[1].endswith(
+        '/drawings/7/cat/1.jpg'
+    )
 
 
-@pytest.mark.parametrize('path', ['/', '/drawings/', '/drawings/42/cat/', '/drawings/42/horse/1.jpg',
-                                  '/drawings/42/cat/1.png', '/drawings/42/cat/-1.jpg', '/drawings/42/cat/1.jpg?a=b', '/drawings/42/cat/1-odd.jpg',
-                                  '/drawings/../../etc/passwd', '/drawings/42/cat/１.jpg', f'/drawings/{"9"*5000}/cat/1.jpg',
-                                  '//drawings/42/cat/1.jpg', '/drawings/42/cat/1.jpg/', '/drawings/42/cat/1.jpg\n'])
+@pytest.mark.parametrize(
+    'path',
+    [
+        '/',
+        '/drawings/',
+        '/drawings/42/cat/',
+        '/drawings/42/horse/1.jpg',
+        '/drawings/42/cat/1.png',
+        '/drawings/42/cat/-1.jpg',
+        '/drawings/42/cat/1.jpg?a=b',
+        '/drawings/42/cat/1-odd.jpg',
+        '/drawings/../../etc/passwd',
+        '/drawings/42/cat/１.jpg',
+        f'/drawings/{"9" * 5000}/cat/1.jpg',
+        '//drawings/42/cat/1.jpg',
+        '/drawings/42/cat/1.jpg/',
+        '/drawings/42/cat/1.jpg\n',
+    ],
+)
 def test_paths_that_lead_nowhere(path):
     assert answer(path)[0] == 404
 
@@ -143,17 +179,33 @@ def test_a_drawing_is_found_again_in_another_program():
             assert is_drawing(url) and served_now(old) == url and drawing_name(number) in url
 
 
-STRANGE = ['https://stranger.example/drawings/42/cat/1.jpg', 'http://stranger.example/drawings/42/cat/1.jpg',
-           'http://127.0.0.1:1@stranger.example/drawings/42/cat/1.jpg', 'http://127.0.0.1.stranger.example:1/drawings/42/cat/1.jpg',
-           'http://127.0.0.1:1#@stranger.example/drawings/42/cat/1.jpg', 'https://127.0.0.1:9/drawings/42/cat/1.jpg',
-           'http://localhost:9/drawings/42/cat/1.jpg', 'http://10.0.0.1:9/drawings/42/cat/1.jpg',
-           'http://127.0.0.1/drawings/42/cat/1.jpg', 'http://127.0.0.1:9/other/3.jpg', 'http://127.0.0.1:9/drawings/a.jpg',
-           'http://127.0.0.1:9/x/drawings/42/cat/1.jpg', 'http://127.0.0.1:9/drawings/42/horse/1.jpg',
-           'http://127.0.0.1:9/drawings/42/cat/1.jpg?a=b', 'http://127.0.0.1:9/drawings/42/cat/1.jpg#a',
-           'http://127.0.0.1:9/drawings/42/cat/1-torn.jpg', 'http://127.0.0.1:9/drawings/42/cat/9.jpg',
-           'http://127.0.0.1:9/drawings/42/cat/01.jpg', 'http://127.0.0.1:x/drawings/42/cat/1.jpg',
-           'http://127.0.0.1:99999/drawings/42/cat/1.jpg', 'http://127.0.0.1:09/drawings/42/cat/1.jpg',
-           'http://127.0.0.1:9/drawings/42/cat/../cat/1.jpg', 'http://[::1]:9/drawings/42/cat/1.jpg', 'http://[', '']
+STRANGE = [
+    'https://stranger.example/drawings/42/cat/1.jpg',
+    'http://stranger.example/drawings/42/cat/1.jpg',
+    'http://127.0.0.1:1@stranger.example/drawings/42/cat/1.jpg',
+    'http://127.0.0.1.stranger.example:1/drawings/42/cat/1.jpg',
+    'http://127.0.0.1:1#@stranger.example/drawings/42/cat/1.jpg',
+    'https://127.0.0.1:9/drawings/42/cat/1.jpg',
+    'http://localhost:9/drawings/42/cat/1.jpg',
+    'http://10.0.0.1:9/drawings/42/cat/1.jpg',
+    'http://127.0.0.1/drawings/42/cat/1.jpg',
+    'http://127.0.0.1:9/other/3.jpg',
+    'http://127.0.0.1:9/drawings/a.jpg',
+    'http://127.0.0.1:9/x/drawings/42/cat/1.jpg',
+    'http://127.0.0.1:9/drawings/42/horse/1.jpg',
+    'http://127.0.0.1:9/drawings/42/cat/1.jpg?a=b',
+    'http://127.0.0.1:9/drawings/42/cat/1.jpg#a',
+    'http://127.0.0.1:9/drawings/42/cat/1-torn.jpg',
+    'http://127.0.0.1:9/drawings/42/cat/9.jpg',
+    'http://127.0.0.1:9/drawings/42/cat/01.jpg',
+    'http://127.0.0.1:x/drawings/42/cat/1.jpg',
+    'http://127.0.0.1:99999/drawings/42/cat/1.jpg',
+    'http://127.0.0.1:09/drawings/42/cat/1.jpg',
+    'http://127.0.0.1:9/drawings/42/cat/../cat/1.jpg',
+    'http://[::1]:9/drawings/42/cat/1.jpg',
+    'http://[',
+    '',
+]
 
 
 @pytest.mark.parametrize('url', STRANGE)

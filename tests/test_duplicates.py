@@ -49,7 +49,9 @@ def difference_hash_finds(a, b):
     "The way of the first version: at most 8 of 128 answers differ."
     def bits(image):
         grey = np.asarray(image.convert('L').resize((9, 9), Image.Resampling.BOX), int)
-        return np.concatenate([(grey[:-1, 1:] > grey[:-1, :-1]).ravel(), (grey[1:, :-1] > grey[:-1, :-1]).ravel()])
+        return np.concatenate(
+            [(grey[:-1, 1:] > grey[:-1, :-1]).ravel(), (grey[1:, :-1] > grey[:-1, :-1]).ravel()]
+        )
     return (bits(a) != bits(b)).sum() <= 8
 
 
@@ -61,7 +63,10 @@ def test_copies_of_real_photos_are_found(photos, capsys):
         seen = [bool(alike_to([look(b)], look(a))) for a, b in zip(originals, copies)]
         found = np.mean([first and same_photo(a, b) for first, a, b in zip(seen, originals, copies)])
         with capsys.disabled():
-            print(f'\n{name:16} first look {np.mean(seen):.0%}, both {found:.0%}, the difference hash {before:.0%}', end='')
+            print(
+                f'\n{name:16} first look {np.mean(seen):.0%}, both {found:.0%}, difference hash {before:.0%}',
+                end='',
+            )
         assert found >= least, name
 
 
@@ -78,7 +83,11 @@ def test_different_drawings_are_not_copies():
 
 
 def test_plain_pictures_of_different_colours_are_not_copies():
-    sheets = [Image.new('RGB', (200, 150), colour) for i in range(6) for colour in ((255 - 20*i, 10*i, 0), (0, 10*i, 255 - 20*i))]
+    sheets = [
+        Image.new('RGB', (200, 150), colour)
+        for i in range(6)
+        for colour in ((255 - 20*i, 10*i, 0), (0, 10*i, 255 - 20*i))
+    ]
     assert copies_among(sheets) == {}
     assert same_photo(sheets[0], saved_again(sheets[0], 40))
     greys = [Image.new('RGB', (200, 150), (v, v, v)) for v in range(20, 250, 20)]
@@ -87,7 +96,10 @@ def test_plain_pictures_of_different_colours_are_not_copies():
 
 def test_scanned_digits_are_not_copies_and_their_copies_are():
     digits = pytest.importorskip('sklearn.datasets').load_digits().images[:120]
-    scans = [Image.fromarray((255 - digit*15).astype(np.uint8)).resize((128, 128), Image.Resampling.BICUBIC) for digit in digits]
+    scans = [
+        Image.fromarray((255 - digit*15).astype(np.uint8)).resize((128, 128), Image.Resampling.BICUBIC)
+        for digit in digits
+    ]
     seen = alike_pairs(looks_of(scans))
     assert len(seen) > 100   # at the first look many are alike: the second has something to do
     assert confirmed(scans, seen) == {}
@@ -104,7 +116,11 @@ def test_colour_counts():
 def test_old_hashes_and_empty_looks_are_like_nothing():
     text = look(draw('cat', 1))
     assert alike_pairs(['', '0f'*16, text, text]).keys() == {(2, 3)}
-    assert alike_pairs([]) == alike_pairs([text]) == {} and alike_to([text], '') == [] and alike_to(['', text], text) == [1]
+    assert (
+        alike_pairs([]) == alike_pairs([text]) == {}
+        and alike_to([text], '') == []
+        and alike_to(['', text], text) == [1]
+    )
     assert not is_look('!'*288) and not is_look(text[:-4])
 
 
@@ -120,7 +136,9 @@ def test_all_pairs_at_once_say_what_one_pair_says():
 
 def test_more_photos_than_one_block():
     rng = np.random.default_rng(0)
-    images = [Image.fromarray(rng.integers(0, 256, (12, 12, 3), np.uint8)).resize((48, 48)) for _ in range(60)]
+    images = [
+        Image.fromarray(rng.integers(0, 256, (12, 12, 3), np.uint8)).resize((48, 48)) for _ in range(60)
+    ]
     looks = looks_of(images)*20   # 1,200: each 20 times
     pairs = alike_pairs(looks)
     assert len(pairs) == 60*(20*19//2) and all((j - i) % 60 == 0 for i, j in pairs)
@@ -139,7 +157,11 @@ def test_what_cannot_be_read_is_no_copy(tmp_path):
 
 def test_the_second_look_ignores_how_large_and_which_way_round():
     dog = draw('dog', 4)
-    for other in (dog.resize((100, 90)), dog.transpose(Image.Transpose.FLIP_LEFT_RIGHT), cut(dog, .06, 0, 0, .03)):
+    for other in (
+        dog.resize((100, 90)),
+        dog.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+        cut(dog, 0.06, 0, 0, 0.03),
+    ):
         assert misfit(dog, other) < .4
         assert misfit(other, dog) < .55
     assert misfit(dog, draw('dog', 5)) > 1

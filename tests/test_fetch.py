@@ -1,14 +1,21 @@
-"""Where addresses lead: no stranger's text makes us ask inside our own network, and no server keeps us waiting."""
-import socket, ssl, subprocess, threading, time
+"""Where addresses lead: no stranger makes us ask inside our own network, and no server keeps us waiting."""
+import socket
+import ssl
+import subprocess
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import h2.config, h2.connection, h2.events
-import httpcore, pytest
-from hypothesis import given, settings, strategies as st
+import h2.config
+import h2.connection
+import h2.events
+import httpcore
+import pytest
+from hostile import GOOD, Hostile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cat_or_dog.download import download_photos
 from cat_or_dog.engine.fetch import Limits, Refused, fetch, is_public, safe_client
-from hostile import GOOD, Hostile
 
 private = 'leads into a private network'
 
@@ -22,14 +29,22 @@ def site():
 
 @pytest.fixture
 def names(monkeypatch):
-    "A fake look-up: `names[host]` is a list of answers, one after the other, each a list of IP addresses; `names.asked` counts."
-    class Names(dict): asked = []
+    """A fake look-up: `names[host]` is a list of answers, one after the other, each a list of IP addresses.
+
+    `names.asked` counts.
+    """
+    class Names(dict):
+        asked = []
     names, real = Names(), socket.getaddrinfo
     def look_up(host, port, *args, **kwargs):
-        if host not in names: return real(host, port, *args, **kwargs)   # an IP address
+        if host not in names:
+            return real(host, port, *args, **kwargs)  # an IP address
         names.asked.append(host)
         answer = names[host].pop(0) if len(names[host]) > 1 else names[host][0]
-        return [(socket.AF_INET6 if ':' in ip else socket.AF_INET, socket.SOCK_STREAM, 6, '', (ip, port)) for ip in answer]
+        return [
+            (socket.AF_INET6 if ':' in ip else socket.AF_INET, socket.SOCK_STREAM, 6, '', (ip, port))
+            for ip in answer
+        ]
     names.asked = []
     monkeypatch.setattr(socket, 'getaddrinfo', look_up)
     return names
@@ -47,21 +62,57 @@ def connected(monkeypatch):
 
 
 def refusal(url, allow=(), **limits):
-    with safe_client(allow) as client:
-        with pytest.raises(Refused) as refused: fetch(client, url, Limits(**limits))
+    with safe_client(allow) as client, pytest.raises(Refused) as refused:
+        fetch(client, url, Limits(**limits))
     return str(refused.value)
 
 
-@pytest.mark.parametrize('address', ['127.0.0.1', '127.255.255.254', '10.1.2.3', '172.31.0.1', '192.168.0.1', '169.254.169.254', '100.64.0.1', '0.0.0.0', '224.0.0.1',
-    '239.1.1.1', '240.0.0.1', '255.255.255.255', '192.0.2.1', '198.18.0.1', '::', '::1', 'fe80::1', 'fc00::1', 'fd12::1', 'ff02::1', '::ffff:127.0.0.1', '::ffff:10.0.0.1',
-    '::127.0.0.1', '64:ff9b::10.0.0.1', '64:ff9b:1::1', '2002:7f00:1::', '2002:c0a8:1::1', '2001:db8::1', 'fe80::1%eth0'])
+@pytest.mark.parametrize(
+    'address',
+    [
+        '127.0.0.1',
+        '127.255.255.254',
+        '10.1.2.3',
+        '172.31.0.1',
+        '192.168.0.1',
+        '169.254.169.254',
+        '100.64.0.1',
+        '0.0.0.0',
+        '224.0.0.1',
+        '239.1.1.1',
+        '240.0.0.1',
+        '255.255.255.255',
+        '192.0.2.1',
+        '198.18.0.1',
+        '::',
+        '::1',
+        'fe80::1',
+        'fc00::1',
+        'fd12::1',
+        'ff02::1',
+        '::ffff:127.0.0.1',
+        '::ffff:10.0.0.1',
+        '::127.0.0.1',
+        '64:ff9b::10.0.0.1',
+        '64:ff9b:1::1',
+        '2002:7f00:1::',
+        '2002:c0a8:1::1',
+        '2001:db8::1',
+        'fe80::1%eth0',
+    ],
+)
 def test_private_addresses(address, names, connected):
     assert not is_public(address)
     names['inside.example'] = [[address]]
-    assert refusal('http://inside.example/') == refusal('https://inside.example:8443/') == private and connected == []
+    assert (
+        refusal('http://inside.example/') == refusal('https://inside.example:8443/') == private
+        and connected == []
+    )
 
 
-@pytest.mark.parametrize('address', ['8.8.8.8', '93.184.216.34', '2606:4700:4700::1111', '::ffff:8.8.8.8', '64:ff9b::8.8.8.8'])
+@pytest.mark.parametrize(
+    'address', ['8.8.8.8', '93.184.216.34', '2606:4700:4700::1111', '::ffff:8.8.8.8', '64:ff9b::8.8.8.8']
+)
 def test_public_addresses(address, names, connected):
     assert is_public(address)
     names['outside.example'] = [[address]]
@@ -71,12 +122,29 @@ def test_public_addresses(address, names, connected):
 @given(st.ip_addresses())
 def test_every_address_is_judged(ip):
     assert is_public(str(ip)) in (True, False)
-    if ip.version == 4: assert is_public(str(ip)) == is_public(f'::ffff:{ip}') == is_public(f'64:ff9b::{ip}')
+    if ip.version == 4:
+        assert is_public(str(ip)) == is_public(f'::ffff:{ip}') == is_public(f'64:ff9b::{ip}')
 
 
-@pytest.mark.parametrize('url', ['http://127.0.0.1/', 'http://127.1/', 'http://0x7f000001/', 'http://2130706433/', 'http://0177.0.0.1/', 'http://[::1]/', 'http://[::ffff:7f00:1]/',
-    'http://localhost/', 'http://LOCALHOST/', 'http://a.example@127.0.0.1/', 'http://127.0.0.1:80#a.example', 'http://①②⑦.0.0.1/'])
-def test_disguises(url, connected): assert refusal(url) in (private, 'not a web address', 'no such host') and connected == []
+@pytest.mark.parametrize(
+    'url',
+    [
+        'http://127.0.0.1/',
+        'http://127.1/',
+        'http://0x7f000001/',
+        'http://2130706433/',
+        'http://0177.0.0.1/',
+        'http://[::1]/',
+        'http://[::ffff:7f00:1]/',
+        'http://localhost/',
+        'http://LOCALHOST/',
+        'http://a.example@127.0.0.1/',
+        'http://127.0.0.1:80#a.example',
+        'http://①②⑦.0.0.1/',
+    ],
+)
+def test_disguises(url, connected):
+    assert refusal(url) in (private, 'not a web address', 'no such host') and connected == []
 
 
 def test_one_private_address_among_public_ones_is_enough(names, connected):
@@ -85,16 +153,23 @@ def test_one_private_address_among_public_ones_is_enough(names, connected):
 
 
 def test_rebinding(names, connected):
-    names['rebind.example'] = [['8.8.8.8'], ['127.0.0.1']]   # public when it is checked, private when it is used
+    # public when it is checked, private when it is used
+    names['rebind.example'] = [['8.8.8.8'], ['127.0.0.1']]
     assert refusal('http://rebind.example/') == 'no connection'
-    assert names.asked == ['rebind.example'] and connected == ['8.8.8.8']   # one look-up; the checked address is the one that is used
+    # one look-up; the checked address is the one that is used
+    assert names.asked == ['rebind.example'] and connected == ['8.8.8.8']
     assert refusal('http://rebind.example/') == private and connected == ['8.8.8.8']
 
 
 def test_redirects_are_checked_too(names, site):
     names['inside.example'] = [['10.0.0.1']]
     other = Hostile()
-    for target in 'http://inside.example/x.jpg', f'{other.url}plain', 'http://192.168.1.1/', f'http://localhost:{site.server_port}/plain':
+    for target in (
+        'http://inside.example/x.jpg',
+        f'{other.url}plain',
+        'http://192.168.1.1/',
+        f'http://localhost:{site.server_port}/plain',
+    ):
         site.RequestHandlerClass.redirect = lambda self, target=target: self.reply(302, Location=target)
         assert refusal(site.url + 'redirect', allow=[site.host]) == private
     assert other.asked == []
@@ -106,15 +181,26 @@ def test_a_host_is_allowed_by_its_name(names, site):
     names['friend.example'] = [['127.0.0.1']]
     url = f'http://friend.example:{site.server_port}/plain'
     for allow in (['friend.example'], [f'FRIEND.example:{site.server_port}']):
-        with safe_client(allow) as client: assert fetch(client, url) == GOOD['plain']
+        with safe_client(allow) as client:
+            assert fetch(client, url) == GOOD['plain']
     assert f'friend.example:{site.server_port}' in site.hosts   # the server is still asked by name
-    for allow in ([], ['friend.example:1'], ['127.0.0.1'], ['example']): assert refusal(url, allow) == private
+    for allow in ([], ['friend.example:1'], ['127.0.0.1'], ['example']):
+        assert refusal(url, allow) == private
 
 
 def test_the_drawings_are_allowed_and_nothing_beside_them(site, tmp_path):
     from cat_or_dog.engine.drawing_server import drawing_urls
-    report = download_photos([*drawing_urls('cat', 2), site.url + 'plain', site.url + 'drawings/42/cat/1.jpg', 'http://10.0.0.1/drawings/42/cat/1.jpg'], tmp_path)
-    assert [row.reason for row in report.rows] == ['', '', private, 'the same photo again', private]   # an old address of a drawing leads to the drawing
+    report = download_photos(
+        [
+            *drawing_urls('cat', 2),
+            site.url + 'plain',
+            site.url + 'drawings/42/cat/1.jpg',
+            'http://10.0.0.1/drawings/42/cat/1.jpg',
+        ],
+        tmp_path,
+    )
+    # an old address of a drawing leads to the drawing
+    assert [row.reason for row in report.rows] == ['', '', private, 'the same photo again', private]
 
 
 def test_a_look_up_that_hangs(monkeypatch):
@@ -141,7 +227,8 @@ def test_connections_are_used_again(site):
     setup = site.RequestHandlerClass.setup
     site.RequestHandlerClass.setup = lambda self: (connections.append(1), setup(self))
     with safe_client([site.host]) as client:
-        for _ in range(5): fetch(client, site.url + 'plain')
+        for _ in range(5):
+            fetch(client, site.url + 'plain')
     site.RequestHandlerClass.setup = setup
     assert len(site.asked) - before == 5 and len(connections) == 1
 
@@ -153,16 +240,30 @@ def test_no_cookie_is_kept_and_nothing_packed_is_asked_for(site):
 
 
 def test_a_proxy_in_the_environment_does_not_go_round_the_check(monkeypatch, site):
-    for name in 'HTTP_PROXY', 'http_proxy', 'ALL_PROXY': monkeypatch.setenv(name, site.url)
+    for name in 'HTTP_PROXY', 'http_proxy', 'ALL_PROXY':
+        monkeypatch.setenv(name, site.url)
     assert refusal('http://192.168.7.7/') == private
 
 
 @settings(deadline=None)
-@given(st.text() | st.text().map('http://'.__add__) | st.text().map('https://127.0.0.1/'.__add__) | st.text().map('http://[::1]:'.__add__))
+@given(
+    st.text()
+    | st.text().map('http://'.__add__)
+    | st.text().map('https://127.0.0.1/'.__add__)
+    | st.text().map('http://[::1]:'.__add__)
+)
 def test_any_text_is_refused_in_a_few_words(text):
     with safe_client_once() as client:
-        try: fetch(client, text, Limits(seconds=5))
-        except Refused as error: assert str(error) in (private, 'not a web address', 'no such host', 'no connection', 'took longer than 5 s')
+        try:
+            fetch(client, text, Limits(seconds=5))
+        except Refused as error:
+            assert str(error) in (
+                private,
+                'not a web address',
+                'no such host',
+                'no connection',
+                'took longer than 5 s',
+            )
 
 
 class safe_client_once:
@@ -170,10 +271,15 @@ class safe_client_once:
     client = None
     def __enter__(self):
         cls = type(self)
-        if not cls.client: cls.client = safe_client()
-        self.real, socket.getaddrinfo = socket.getaddrinfo, lambda *args, **kwargs: [(2, 1, 6, '', ('127.0.0.1', 1))]
+        if not cls.client:
+            cls.client = safe_client()
+        self.real, socket.getaddrinfo = (
+            socket.getaddrinfo,
+            lambda *args, **kwargs: [(2, 1, 6, '', ('127.0.0.1', 1))],
+        )
         return cls.client
-    def __exit__(self, *args): socket.getaddrinfo = self.real
+    def __exit__(self, *args):
+        socket.getaddrinfo = self.real
 
 
 # ---- HTTP/2, with a certificate
@@ -181,8 +287,28 @@ class safe_client_once:
 @pytest.fixture(scope='module')
 def certificate(tmp_path_factory):
     folder = tmp_path_factory.mktemp('certificate')
-    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=photos.example', '-addext', 'subjectAltName=DNS:photos.example',
-                    '-keyout', folder/'key.pem', '-out', folder/'cert.pem'], check=True, capture_output=True)
+    subprocess.run(
+        [
+            'openssl',
+            'req',
+            '-x509',
+            '-newkey',
+            'rsa:2048',
+            '-nodes',
+            '-days',
+            '2',
+            '-subj',
+            '/CN=photos.example',
+            '-addext',
+            'subjectAltName=DNS:photos.example',
+            '-keyout',
+            folder/'key.pem',
+            '-out',
+            folder/'cert.pem',
+        ],
+        check=True,
+        capture_output=True,
+    )
     return folder
 
 
@@ -194,8 +320,10 @@ def http2(certificate):
     context.set_alpn_protocols(['h2'])
     listener, seen = socket.create_server(('127.0.0.1', 0)), dict(connections=0, names=set(), streams=0)
     def serve(raw):
-        try: sock = context.wrap_socket(raw, server_side=True)
-        except OSError: return
+        try:
+            sock = context.wrap_socket(raw, server_side=True)
+        except OSError:
+            return
         seen['connections'] += 1
         http = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
         http.initiate_connection()
@@ -210,8 +338,10 @@ def http2(certificate):
             sock.sendall(http.data_to_send())
     def listen():
         while True:
-            try: threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
-            except OSError: return
+            try:
+                threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+            except OSError:
+                return
     threading.Thread(target=listen, daemon=True).start()
     yield listener.getsockname()[1], seen
     listener.close()
@@ -223,12 +353,19 @@ def test_http2_shares_one_connection(http2, names, certificate, monkeypatch):
     monkeypatch.setenv('SSL_CERT_FILE', str(certificate/'cert.pem'))
     with safe_client(['photos.example']) as client:
         assert fetch(client, f'https://photos.example:{port}/0') == GOOD['plain']
-        with ThreadPoolExecutor(8) as pool: bodies = list(pool.map(lambda i: fetch(client, f'https://photos.example:{port}/{i}'), range(40)))
-    assert bodies == [GOOD['plain']]*40 and seen == dict(connections=1, names={f'photos.example:{port}'}, streams=41)
+        with ThreadPoolExecutor(8) as pool:
+            bodies = list(pool.map(lambda i: fetch(client, f'https://photos.example:{port}/{i}'), range(40)))
+    assert bodies == [GOOD['plain']]*40 and seen == dict(
+        connections=1, names={f'photos.example:{port}'}, streams=41
+    )
 
 
 def test_a_certificate_must_fit_the_name(http2, names, certificate, monkeypatch):
     port, seen = http2
     names['other.example'] = [['127.0.0.1']]
     monkeypatch.setenv('SSL_CERT_FILE', str(certificate/'cert.pem'))
-    assert refusal(f'https://other.example:{port}/', allow=['other.example']) == "its certificate cannot be trusted (SSL_CERT_FILE may name your network's own)" and seen['streams'] == 0
+    assert (
+        refusal(f'https://other.example:{port}/', allow=['other.example'])
+        == "its certificate cannot be trusted (SSL_CERT_FILE may name your network's own)"
+        and seen['streams'] == 0
+    )

@@ -1,4 +1,4 @@
-"""Folders as people have them: which files count, where labels come from, what is refused, and that nothing is lost."""
+"""Folders as people have them: which files count, where labels come from, what is refused; nothing lost."""
 import errno
 import os
 import socket
@@ -42,12 +42,16 @@ def make(root, *files, format='jpeg'):
 
 
 def labels_by_file(photos):
-    return {file.relative_to(photos.root).as_posix(): label for file, label in zip(photos.files, photos.labels)}
+    return {
+        file.relative_to(photos.root).as_posix(): label for file, label in zip(photos.files, photos.labels)
+    }
 
 
 # Which files count
 
-@pytest.mark.parametrize('name', ['a.jfif', 'a.JPG', 'a', 'a.jpg_large', 'a.jpeg?w=300', 'a.php', 'a.txt', 'a.b.c', 'ねこ'])
+@pytest.mark.parametrize(
+    'name', ['a.jfif', 'a.JPG', 'a', 'a.jpg_large', 'a.jpeg?w=300', 'a.php', 'a.txt', 'a.b.c', 'ねこ']
+)
 @pytest.mark.parametrize('format', ['jpeg', 'png', 'webp'])
 def test_what_holds_a_photo_counts_whatever_it_is_called(tmp_path, name, format):
     make(tmp_path, f'cat/{name}', format=format)
@@ -61,7 +65,14 @@ def test_other_files_do_not_count(tmp_path, name):
 
 
 def test_hidden_folders_are_skipped_everywhere(tmp_path):
-    make(tmp_path, 'cat/a.jpg', '.set-aside/cat/b.jpg', '.quarantine/c.jpg', 'cat/.ipynb_checkpoints/a.jpg', 'cat/.b.jpg')
+    make(
+        tmp_path,
+        'cat/a.jpg',
+        '.set-aside/cat/b.jpg',
+        '.quarantine/c.jpg',
+        'cat/.ipynb_checkpoints/a.jpg',
+        'cat/.b.jpg',
+    )
     assert [file.name for file in photo_files_below(tmp_path)] == ['a.jpg']
 
 
@@ -94,7 +105,11 @@ def test_a_pipe_a_socket_and_five_gigabytes_are_rows_with_a_reason(tmp_path, cap
     assert [file.name for file in files] == ['a.jpg', 'huge.jpg', 'pipe.jpg', 'socket.jpg']
     assert [file.name for file in readable(files)] == ['a.jpg']
     said = capsys.readouterr().out
-    assert 'pipe.jpg: that is a pipe' in said and 'socket.jpg: that is a pipe or a device' in said and '300 MB' in said
+    assert (
+        'pipe.jpg: that is a pipe' in said
+        and 'socket.jpg: that is a pipe or a device' in said
+        and '300 MB' in said
+    )
 
 
 def test_a_photo_that_vanishes_after_listing_is_named(tmp_path, capsys):
@@ -145,13 +160,21 @@ def test_a_folder_without_photos_is_no_label(tmp_path):
 def test_the_first_folder_is_the_label_however_deep(tmp_path):
     make(tmp_path, 'cat/2024/may/a.jpg', 'cat/b.jpg', 'dog/2023/c.jpg')
     photos = labelled_photos(tmp_path)
-    assert labels_by_file(photos) == {'cat/2024/may/a.jpg': 'cat', 'cat/b.jpg': 'cat', 'dog/2023/c.jpg': 'dog'}
+    assert labels_by_file(photos) == {
+        'cat/2024/may/a.jpg': 'cat',
+        'cat/b.jpg': 'cat',
+        'dog/2023/c.jpg': 'dog',
+    }
     assert any('2 of 3 photos lie in folders within folders' in note for note in photos.notes)
 
 
-@pytest.mark.parametrize('parts', [('train', 'valid'), ('train', 'val'), ('Training', 'Test'), ('train', 'validation', 'test')])
+@pytest.mark.parametrize(
+    'parts', [('train', 'valid'), ('train', 'val'), ('Training', 'Test'), ('train', 'validation', 'test')]
+)
 def test_train_and_valid_are_parts_not_labels(tmp_path, parts):
-    make(tmp_path, *(f'{part}/{label}/{i}.jpg' for part in parts for label in ('cat', 'dog') for i in range(2)))
+    make(
+        tmp_path, *(f'{part}/{label}/{i}.jpg' for part in parts for label in ('cat', 'dog') for i in range(2))
+    )
     photos = labelled_photos(tmp_path)
     assert photos.names == ['cat', 'dog']
     assert {file.relative_to(tmp_path).parts[0] for file in photos.part(False).files} == {parts[0]}
@@ -187,8 +210,15 @@ def test_labels_from_file_names_are_said_aloud_and_can_be_refused(tmp_path, name
         labelled_photos(tmp_path, labels='folders')
 
 
-@pytest.mark.parametrize('names', [['IMG_1.jpg', 'IMG_2.jpg'], ['IMG_1.jpg', 'IMG_2.jpg', 'DSC_1.jpg'], ['a.jpg', 'b.jpg'],
-                                   ['cat.1.jpg', 'cat.2.jpg', 'dog.1.jpg', 'dog.2.jpg', 'holiday.jpg']])
+@pytest.mark.parametrize(
+    'names',
+    [
+        ['IMG_1.jpg', 'IMG_2.jpg'],
+        ['IMG_1.jpg', 'IMG_2.jpg', 'DSC_1.jpg'],
+        ['a.jpg', 'b.jpg'],
+        ['cat.1.jpg', 'cat.2.jpg', 'dog.1.jpg', 'dog.2.jpg', 'holiday.jpg'],
+    ],
+)
 def test_names_that_are_no_labels_are_not_guessed(tmp_path, names):
     make(tmp_path, *names)
     with pytest.raises(ValueError, match='but no labels'):
@@ -211,8 +241,14 @@ def test_a_regular_expression_gives_labels(tmp_path):
             labelled_photos(tmp_path, labels=wrong)
 
 
-@pytest.mark.parametrize('text', ['file,label\na.jpg,cat\nsub/b.jpg,dog\n', '\ufeffFile;Label\r\na;cat\r\nsub\\b.jpg; dog \r\n',
-                                  'id\tclass\na\tcat\nb\tdog\n'])
+@pytest.mark.parametrize(
+    'text',
+    [
+        'file,label\na.jpg,cat\nsub/b.jpg,dog\n',
+        '\ufeffFile;Label\r\na;cat\r\nsub\\b.jpg; dog \r\n',
+        'id\tclass\na\tcat\nb\tdog\n',
+    ],
+)
 def test_a_table_gives_labels(tmp_path, text):
     make(tmp_path/'photos', 'a.jpg', 'sub/b.jpg', 'c.jpg')
     table = tmp_path/'labels.csv'
@@ -249,8 +285,27 @@ def test_case_only_twins_are_refused(tmp_path):
         labelled_photos(tmp_path)
 
 
-@pytest.mark.parametrize('label', ['', '   ', 'a'*300, 'ね'*100, 'con', 'LPT1.txt', '.hidden', '..', 'a/b', 'a\\b', 'a:b', 'a\nb',
-                                   'what?', 'cat.', '\ufeff', '\udc80'])
+@pytest.mark.parametrize(
+    'label',
+    [
+        '',
+        '   ',
+        'a'*300,
+        'ね'*100,
+        'con',
+        'LPT1.txt',
+        '.hidden',
+        '..',
+        'a/b',
+        'a\\b',
+        'a:b',
+        'a\nb',
+        'what?',
+        'cat.',
+        '\ufeff',
+        '\udc80',
+    ],
+)
 def test_what_cannot_be_a_label_everywhere_is_refused(label):
     with pytest.raises(ValueError, match='cannot be a label'):
         plain_label(label)
@@ -284,7 +339,9 @@ def test_one_folder_too_high_is_a_hint(tmp_path):
         check_enough(labelled_photos(tmp_path))
 
 
-@pytest.mark.parametrize('path, error', [('nowhere', FileNotFoundError), ('file', NotADirectoryError), ('empty', ValueError)])
+@pytest.mark.parametrize(
+    'path, error', [('nowhere', FileNotFoundError), ('file', NotADirectoryError), ('empty', ValueError)]
+)
 def test_no_folder_no_photos(tmp_path, path, error):
     (tmp_path/'file').write_text('')
     (tmp_path/'empty').mkdir()
@@ -307,15 +364,37 @@ def row(url, **about):
 
 
 def test_rows_of_an_earlier_version_are_read_without_their_look(tmp_path):
-    old = ('{"url": "u", "status": "kept", "reason": "", "file": "0123456789abcdef.jpg", "size": 9, "hash": "00", '
-           '"look": "' + '0f'*16 + '", "label": "cat", "license": "", "author": "A", "source_page": "", "title": "", "engine": ""}')
+    old = (
+        '{"url": "u", "status": "kept", "reason": "", "file": "0123456789abcdef.jpg", '
+        '"size": 9, "hash": "00", '
+        '"look": "'
+        + '0f' * 16
+        + '", "label": "cat", "license": "", "author": "A", "source_page": "", "title": "", "engine": ""}'
+    )
     (tmp_path/MANIFEST).write_text(old + '\n')
-    assert read_manifest(tmp_path)['u'] == ManifestRow('u', 'cat', KEPT, file='0123456789abcdef.jpg', size=9, hash='00', author='A')
+    assert read_manifest(tmp_path)['u'] == ManifestRow(
+        'u', 'cat', KEPT, file='0123456789abcdef.jpg', size=9, hash='00', author='A'
+    )
 
 
-@pytest.mark.parametrize('line', ['', '[]', '7', '{}', '{"url": 1}', '{"url": "u", "status": "sold"}', '{"url": "u", "file": "../x"}',
-                                  '{"url": "u", "file": ".x"}', '{"url": "u", "status": "kept"}', '{"url": "u", "size": "9"}',
-                                  '['*200_000, '{"url": "u"', '\ud800'])
+@pytest.mark.parametrize(
+    'line',
+    [
+        '',
+        '[]',
+        '7',
+        '{}',
+        '{"url": 1}',
+        '{"url": "u", "status": "sold"}',
+        '{"url": "u", "file": "../x"}',
+        '{"url": "u", "file": ".x"}',
+        '{"url": "u", "status": "kept"}',
+        '{"url": "u", "size": "9"}',
+        '['*200_000,
+        '{"url": "u"',
+        '\ud800',
+    ],
+)
 def test_a_bad_line_costs_only_itself(tmp_path, line):
     with ManifestWriter(tmp_path) as manifest:
         manifest.add(row('a'))
@@ -327,7 +406,10 @@ def test_a_bad_line_costs_only_itself(tmp_path, line):
 
 
 def test_a_manifest_comes_back_as_it_was_written(tmp_path):
-    rows = {r.url: r for r in (row('a', title='ねこ\n"x"'), row('b', status=DUPLICATE), row('c', status=REFUSED, file=''))}
+    rows = {
+        r.url: r
+        for r in (row('a', title='ねこ\n"x"'), row('b', status=DUPLICATE), row('c', status=REFUSED, file=''))
+    }
     write_manifest(tmp_path, rows)
     assert read_manifest(tmp_path) == rows
 
@@ -386,6 +468,11 @@ def test_a_link_still_leads_to_its_photo_after_moving(tmp_path):
 
 
 def test_photos_held_out_do_not_count_as_photos_to_train_on(tmp_path):
-    make(tmp_path, 'train/cat/1.jpg', 'train/dog/1.jpg', *(f'valid/{label}/{i}.jpg' for label in ('cat', 'dog') for i in range(20)))
+    make(
+        tmp_path,
+        'train/cat/1.jpg',
+        'train/dog/1.jpg',
+        *(f'valid/{label}/{i}.jpg' for label in ('cat', 'dog') for i in range(20)),
+    )
     with pytest.raises(ValueError, match='Only 1 photos'):
         check_enough(labelled_photos(tmp_path))

@@ -10,7 +10,10 @@ from cat_or_dog.engine.glossary import GLOSSARY, read_terms
 def test_a_link_gets_its_title_and_a_wrong_one_is_an_error():
     loss = GLOSSARY['loss']
     for page in ('glossary.ipynb', 'engine/glossary.ipynb'):
-        assert LINK.sub(titled, f'[x]({page}#loss "old")') == f'[x]({page}#loss "{loss.japanese}: {loss.meaning}")'
+        assert (
+            LINK.sub(titled, f'[x]({page}#loss "old")')
+            == f'[x]({page}#loss "{loss.japanese}: {loss.meaning}")'
+        )
     with pytest.raises(KeyError, match='no .lose. in the glossary'):
         LINK.sub(titled, '[x](glossary.ipynb#lose)')
 
@@ -31,10 +34,20 @@ def test_no_word_is_there_twice():
     assert sorted(japanese) == sorted(set(japanese))
 
 
-@pytest.mark.parametrize('anchor, japanese', [
-    ('fine-tuning', 'ファインチューニング(微調整)'), ('loss-function', '損失関数'), ('calibration', 'キャリブレーション'),
-    ('spurious-correlation', '疑似相関'), ('discriminative-learning-rates', '層ごとに異なる学習率'),
-    ('vocab', 'クラス名の一覧(vocab)'), ('ImageNet', 'ImageNet'), ('ONNX', 'ONNX'), ('pickle', 'pickle')])
+@pytest.mark.parametrize(
+    'anchor, japanese',
+    [
+        ('fine-tuning', 'ファインチューニング(微調整)'),
+        ('loss-function', '損失関数'),
+        ('calibration', 'キャリブレーション'),
+        ('spurious-correlation', '疑似相関'),
+        ('discriminative-learning-rates', '層ごとに異なる学習率'),
+        ('vocab', 'クラス名の一覧(vocab)'),
+        ('ImageNet', 'ImageNet'),
+        ('ONNX', 'ONNX'),
+        ('pickle', 'pickle'),
+    ],
+)
 def test_the_usual_japanese_forms(anchor, japanese):
     assert GLOSSARY[anchor].japanese == japanese
 

@@ -3,8 +3,19 @@ import numpy as np
 import pytest
 
 from cat_or_dog.engine import head as module
-from cat_or_dog.engine.head import (FAMILIARITY_WEIGHT, Problem, belonging, curve_from_features, directions,
-                                    fit_head, folds, minimise, neither_threshold, remember, turn)
+from cat_or_dog.engine.head import (
+    FAMILIARITY_WEIGHT,
+    Problem,
+    belonging,
+    curve_from_features,
+    directions,
+    fit_head,
+    folds,
+    minimise,
+    neither_threshold,
+    remember,
+    turn,
+)
 from cat_or_dog.engine.imagenet import mass
 
 
@@ -103,7 +114,9 @@ def test_neither_at_most_one_of_a_hundred():
 
 def test_belonging_and_memory():
     X, _ = made_up(1, 9)
-    assert remember(X, 4).shape == (4, 1280) and np.allclose(np.linalg.norm(remember(X), axis=1), 1, atol=1e-5)
+    assert remember(X, 4).shape == (4, 1280) and np.allclose(
+        np.linalg.norm(remember(X), axis=1), 1, atol=1e-5
+    )
     assert np.array_equal(belonging(X, np.arange(9.), ['my aunt', 'cat']), np.arange(9.))
 
 
@@ -116,7 +129,10 @@ def test_learning_curve():
 
 def test_biases_cost_nothing():
     Z, targets, W = np.ones((4, 1)), np.eye(2)[[0, 0, 1, 1]], np.array([[3., -1.]])
-    assert Problem(Z, targets, np.zeros((4, 2)), 1.).loss(W)[0] == Problem(Z, targets, np.zeros((4, 2)), 0.).loss(W)[0]
+    assert (
+        Problem(Z, targets, np.zeros((4, 2)), 1.0).loss(W)[0]
+        == Problem(Z, targets, np.zeros((4, 2)), 0.0).loss(W)[0]
+    )
 
 
 def test_a_fold_does_not_choose_its_own_temperature():

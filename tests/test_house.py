@@ -2,6 +2,7 @@
 import os
 import subprocess
 import sys
+import warnings
 
 import draw_house
 import link_glossary
@@ -10,7 +11,7 @@ import nbformat
 import pytest
 from check import CHECKS
 from conftest import marks_of
-from house import ROOT
+from house import ROOT, engine_pages
 
 
 @pytest.mark.parametrize('name', CHECKS)
@@ -26,7 +27,9 @@ def counted(tmp_path, monkeypatch, cells, name='04_train.ipynb'):
 
 
 def test_minutes_are_words_and_lines_of_code(tmp_path, monkeypatch):
-    words = nbformat.v4.new_markdown_cell('word ' * 139 + '[word](a/long/address.ipynb#with "words in its title")')
+    words = nbformat.v4.new_markdown_cell(
+        'word ' * 139 + '[word](a/long/address.ipynb#with "words in its title")'
+    )
     code = nbformat.v4.new_code_cell('#| export\n' + 'x = 1\n\n' * 9)
     page = counted(tmp_path, monkeypatch, [words, code])
     assert (page.words, page.code_lines, page.minutes) == (140, 10, 2.0)
@@ -44,9 +47,14 @@ def test_a_long_page_is_named(tmp_path, monkeypatch):
 def test_a_picture_without_words_is_named(tmp_path, monkeypatch):
     def picture(**metadata):
         return nbformat.v4.new_output('display_data', {'image/png': 'AAAA'}, metadata=metadata)
-    cell = nbformat.v4.new_code_cell('show()', outputs=[picture(), picture(**{'image/png': {'alt': 'a cat'}})])
+    cell = nbformat.v4.new_code_cell(
+        'show()', outputs=[picture(), picture(**{'image/png': {'alt': 'a cat'}})]
+    )
     page = counted(tmp_path, monkeypatch, [cell])
-    assert 'nbs/04_train.ipynb: 1 of 2 pictures without alt text (#| fig-alt: …)' in measure.breaches_of_pages([page])
+    assert (
+        'nbs/04_train.ipynb: 1 of 2 pictures without alt text (#| fig-alt: …)'
+        in measure.breaches_of_pages([page])
+    )
 
 
 @pytest.mark.parametrize('code, private', [
@@ -79,17 +87,27 @@ def test_functions_and_branches():
 def test_width_counts_all_but_tables_and_nbdevs_list(tmp_path, monkeypatch):
     monkeypatch.setattr(measure, 'name_of', lambda file: file.name)
     wide = 'x' * 111
-    (tmp_path/'x.py').write_text(f'__all__ = ["{wide}",\n  "y"]\n{wide}\n{wide[1:]}\na | {wide} | b', encoding='utf-8')
+    (tmp_path/'x.py').write_text(
+        f'__all__ = ["{wide}",\n  "y"]\n{wide}\n{wide[1:]}\na | {wide} | b', encoding='utf-8'
+    )
     assert list(measure.wide_lines(tmp_path/'x.py')) == ['x.py:3: 111 characters; at most 110']
 
 
-@pytest.mark.parametrize('module, code, expected', [
-    ('engine.photo', 'from .files import write_whole', {'engine.files'}),
-    ('train', 'from .engine.files import write_whole', {'engine.files'}),
-    ('engine.cli', 'from ..train import train', {'train'}),
-    ('engine.cli', 'def f():\n    from . import page', {'engine.page'}),
-    ('train', 'from cat_or_dog.engine import photo\nimport cat_or_dog.engine.files', {'engine.photo', 'engine.files'}),
-    ('train', 'import json\nfrom json import train', set())])
+@pytest.mark.parametrize(
+    'module, code, expected',
+    [
+        ('engine.photo', 'from .files import write_whole', {'engine.files'}),
+        ('train', 'from .engine.files import write_whole', {'engine.files'}),
+        ('engine.cli', 'from ..train import train', {'train'}),
+        ('engine.cli', 'def f():\n    from . import page', {'engine.page'}),
+        (
+            'train',
+            'from cat_or_dog.engine import photo\nimport cat_or_dog.engine.files',
+            {'engine.photo', 'engine.files'},
+        ),
+        ('train', 'import json\nfrom json import train', set()),
+    ],
+)
 def test_arrows_are_imports(tmp_path, monkeypatch, module, code, expected):
     monkeypatch.setattr(draw_house, 'ROOT', tmp_path)
     for name in {'engine.files', 'engine.photo', 'engine.cli', 'engine.page', 'train'}:
@@ -100,7 +118,9 @@ def test_arrows_are_imports(tmp_path, monkeypatch, module, code, expected):
 
 
 def test_a_circle_of_imports_is_refused(monkeypatch):
-    monkeypatch.setattr(draw_house, 'read_arrows', lambda files: {'a': {'b'}, 'b': {'c'}, 'c': {'a'}, 'd': {'a'}})
+    monkeypatch.setattr(
+        draw_house, 'read_arrows', lambda files: {'a': {'b'}, 'b': {'c'}, 'c': {'a'}, 'd': {'a'}}
+    )
     assert 'imports go round in a circle' in draw_house.breaches()[0]
 
 
@@ -130,6 +150,21 @@ def test_links_are_added_where_words_first_stand(tmp_path):
         '[Losses](engine/glossary.ipynb#loss) and losses.', '[Epochs](engine/glossary.ipynb#epoch) of loss.']
 
 
+def test_every_engine_page_is_in_the_index_of_the_house():
+    text = (ROOT/'CONTRIBUTING.md').read_text(encoding='utf-8')
+    assert [page.stem for page in engine_pages() if f'](nbs/engine/{page.name})' not in text] == []
+
+
+def test_a_warning_from_our_own_code_is_an_error():
+    def warn(module):
+        warnings.warn_explicit('old', UserWarning, 'file.py', 1, module)
+    for module in ('cat_or_dog', 'cat_or_dog.engine.photo'):
+        with pytest.raises(UserWarning):
+            warn(module)
+    with pytest.warns(UserWarning):
+        warn('somebody.elses')
+
+
 def test_a_test_is_fast_or_says_why_not(request):
     for item in request.session.items:
         names = {mark.name for mark in item.iter_markers()}
@@ -139,8 +174,11 @@ def test_a_test_is_fast_or_says_why_not(request):
 
 def test_without_photos_tests_skip_unless_they_are_required(tmp_path):
     (tmp_path/'test_it.py').write_text('def test_it(photos): pass', encoding='utf-8')
-    (tmp_path/'conftest.py').write_text(f'import sys\nsys.path.insert(0, {str(ROOT/"tools")!r})\n'
-        + (ROOT/'tests'/'conftest.py').read_text(encoding='utf-8').replace('ROOT.parent', 'ROOT'), encoding='utf-8')
+    (tmp_path/'conftest.py').write_text(
+        f'import sys\nsys.path.insert(0, {str(ROOT / "tools")!r})\n'
+        + (ROOT/'tests'/'conftest.py').read_text(encoding='utf-8').replace('ROOT.parent', 'ROOT'),
+        encoding='utf-8',
+    )
     def run(**variables):
         env = {name: value for name, value in os.environ.items() if name != 'CAT_OR_DOG_PHOTOS'} | variables
         command = [sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', '-c', os.devnull, tmp_path]

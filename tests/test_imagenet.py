@@ -5,8 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cat_or_dog.engine.imagenet import (EVERYDAY, class_names, head_start, imagenet_classes, imagenet_head,
-                                        log_softmax, log_sum_exp, mass, numbers_of)
+from cat_or_dog.engine.imagenet import (
+    EVERYDAY,
+    class_names,
+    head_start,
+    imagenet_classes,
+    imagenet_head,
+    log_softmax,
+    log_sum_exp,
+    mass,
+    numbers_of,
+)
 
 EXPECTED = Path(__file__).parent/'data'/'everyday_words.txt'
 
@@ -39,7 +48,7 @@ def test_no_word_stands_twice():
 
 def test_the_table_names_only_classes_that_there_are():
     numbers = [i for line in EVERYDAY.splitlines() for i in numbers_of(line.split(':')[1])]
-    assert 0 <= min(numbers) and max(numbers) < 1000 and len(class_names()) == 1000
+    assert min(numbers) >= 0 and max(numbers) < 1000 and len(class_names()) == 1000
 
 
 @pytest.mark.parametrize('word, not_this', [
@@ -55,10 +64,24 @@ def test_words_of_imagenet():
     assert imagenet_classes('zebra') == [340] and imagenet_classes('forest') == []
 
 
-@pytest.mark.parametrize('typed, plain', [
-    ('Cats', 'cat'), ('DOG', 'dog'), ('puppies', 'puppy'), ('wolves', 'wolf'), ('buses', 'bus'), ('foxes', 'fox'),
-    ('horses', 'horse'), ('Polar  Bears', 'polar_bear'), ('churches', 'church'), ('ｃａｔ', 'cat'), ('ﾈｺ', '猫'),
-    (unicodedata.normalize('NFD', 'パンダ'), 'panda'), ('ワニ', 'crocodile')])
+@pytest.mark.parametrize(
+    'typed, plain',
+    [
+        ('Cats', 'cat'),
+        ('DOG', 'dog'),
+        ('puppies', 'puppy'),
+        ('wolves', 'wolf'),
+        ('buses', 'bus'),
+        ('foxes', 'fox'),
+        ('horses', 'horse'),
+        ('Polar  Bears', 'polar_bear'),
+        ('churches', 'church'),
+        ('ｃａｔ', 'cat'),
+        ('ﾈｺ', '猫'),
+        (unicodedata.normalize('NFD', 'パンダ'), 'panda'),
+        ('ワニ', 'crocodile'),
+    ],
+)
 def test_however_it_is_typed(typed, plain):
     assert imagenet_classes(typed) == imagenet_classes(plain) != []
 

@@ -1,4 +1,4 @@
-"""The pages are the source, the documentation and the tests: every one of them runs, and shows what it said last time."""
+"""The pages are the source, the documentation and the tests: each runs, and shows what it said last time."""
 import re
 import subprocess
 import sys
@@ -31,7 +31,9 @@ def test_every_module_has_a_page():
     by_hand = {'__init__', '__main__'}
     modules = {file.relative_to(ROOT/'cat_or_dog').with_suffix('').as_posix().replace('/', '.')
                for file in library() if file.stem not in by_hand}
-    exports = {path: re.findall(r'#\| default_exp ([\w.]+)', path.read_text(encoding='utf-8')) for path in pages()}
+    exports = {
+        path: re.findall(r'#\| default_exp ([\w.]+)', path.read_text(encoding='utf-8')) for path in pages()
+    }
     assert modules == {module for names in exports.values() for module in names}
     assert {path: names for path, names in exports.items() if path in engine_pages()} == {
         path: [f'engine.{path.stem}'] for path in engine_pages()}

@@ -1,13 +1,25 @@
-"""One way to open photos: formats by content, every mode at the right brightness, and nothing that hangs or starts a program."""
-import os, pickle, socket
+"""One way to open photos: formats by content, right brightness, nothing that hangs or starts a program."""
+import os
+import pickle
+import socket
 from io import BytesIO
 
 import numpy as np
 import pytest
 from PIL import Image, features
 
-from cat_or_dog.engine.photo import (FORMATS, PhotoError, data_url, looks_like_photo, open_photo, photo_bytes, pixels,
-                                     thumbnail, to_jpeg, why_unreadable)
+from cat_or_dog.engine.photo import (
+    FORMATS,
+    PhotoError,
+    data_url,
+    looks_like_photo,
+    open_photo,
+    photo_bytes,
+    pixels,
+    thumbnail,
+    to_jpeg,
+    why_unreadable,
+)
 
 
 def saved(image, kind, **options):
@@ -28,14 +40,26 @@ GREY = Image.fromarray(RAMP)
 TWO_BYTES = RAMP.astype(np.uint16)*257
 
 
-@pytest.mark.parametrize('data', [
-    saved(GREY, 'png'), saved(GREY, 'tiff'), saved(GREY.convert('RGB'), 'tiff'), saved(GREY.convert('RGBA'), 'png'),
-    saved(GREY.convert('LA'), 'png'), saved(GREY.convert('CMYK'), 'tiff'), saved(Image.fromarray(TWO_BYTES), 'png'),
-    saved(Image.fromarray(TWO_BYTES), 'tiff'), saved(Image.fromarray(TWO_BYTES.astype(np.int32)), 'tiff'),
-    saved(Image.frombytes('I;16B', (256, 32), TWO_BYTES.astype('>u2').tobytes()), 'tiff'),
-    saved(Image.fromarray(RAMP.astype(np.float32)/255), 'tiff'), saved(Image.fromarray(RAMP.astype(np.float32)), 'tiff'),
-    saved(GREY.convert('P'), 'png'), saved(GREY.convert('RGB').convert('YCbCr'), 'tiff'),
-], ids=lambda data: data[:4].hex() + f'-{len(data)}')
+@pytest.mark.parametrize(
+    'data',
+    [
+        saved(GREY, 'png'),
+        saved(GREY, 'tiff'),
+        saved(GREY.convert('RGB'), 'tiff'),
+        saved(GREY.convert('RGBA'), 'png'),
+        saved(GREY.convert('LA'), 'png'),
+        saved(GREY.convert('CMYK'), 'tiff'),
+        saved(Image.fromarray(TWO_BYTES), 'png'),
+        saved(Image.fromarray(TWO_BYTES), 'tiff'),
+        saved(Image.fromarray(TWO_BYTES.astype(np.int32)), 'tiff'),
+        saved(Image.frombytes('I;16B', (256, 32), TWO_BYTES.astype('>u2').tobytes()), 'tiff'),
+        saved(Image.fromarray(RAMP.astype(np.float32)/255), 'tiff'),
+        saved(Image.fromarray(RAMP.astype(np.float32)), 'tiff'),
+        saved(GREY.convert('P'), 'png'),
+        saved(GREY.convert('RGB').convert('YCbCr'), 'tiff'),
+    ],
+    ids=lambda data: data[:4].hex() + f'-{len(data)}',
+)
 def test_every_mode_keeps_its_brightness(data):
     off = np.abs(np.asarray(open_photo(data)).astype(int) - RAMP[..., None]).max()
     assert off <= 1
@@ -54,7 +78,8 @@ def test_black_and_white():
 def test_what_is_see_through_is_white():
     clear = Image.new('RGBA', (40, 40), (0, 0, 0, 0))
     palette = Image.new('P', (40, 40), 0)
-    for data in saved(clear, 'png'), saved(clear, 'webp', lossless=True), saved(palette, 'png', transparency=0):
+    transparent = saved(palette, 'png', transparency=0)
+    for data in saved(clear, 'png'), saved(clear, 'webp', lossless=True), transparent:
         assert np.asarray(open_photo(data)).min() == 255
 
 
@@ -62,7 +87,9 @@ def test_an_eps_never_starts_ghostscript(tmp_path, monkeypatch):
     eps = tmp_path/'cat.jpg'
     GREY.convert('RGB').save(eps, 'eps')
     from PIL import EpsImagePlugin
-    monkeypatch.setattr(EpsImagePlugin, 'Ghostscript', lambda *args, **kwargs: pytest.fail('Ghostscript was started'))
+    monkeypatch.setattr(
+        EpsImagePlugin, 'Ghostscript', lambda *args, **kwargs: pytest.fail('Ghostscript was started')
+    )
     assert 'EPS' not in FORMATS and not looks_like_photo(eps.read_bytes()[:32])
     assert code(eps) == 'unknown'
 
@@ -87,7 +114,10 @@ def test_each_refusal_has_its_code(tmp_path):
     assert code(b'') == 'empty'
     assert code(b'I am a cat') == 'unknown'
     assert code(whole[:len(whole)//2]) == 'damaged'
-    assert code(whole, max_pixels=59_999) == 'pixels' and open_photo(whole, max_pixels=60_000).size == (300, 200)
+    assert code(whole, max_pixels=59_999) == 'pixels' and open_photo(whole, max_pixels=60_000).size == (
+        300,
+        200,
+    )
 
 
 def test_a_file_of_gigabytes_is_not_read(tmp_path):
@@ -121,7 +151,8 @@ def test_an_open_file_can_be_read_twice():
 
 
 def test_the_error_travels_between_processes():
-    error = pickle.loads(pickle.dumps(PhotoError('a.jpg', 'empty', 'the file is empty')))   # ours, made a line before
+    # ours, made a line before
+    error = pickle.loads(pickle.dumps(PhotoError('a.jpg', 'empty', 'the file is empty')))
     assert (error.name, error.code, str(error)) == ('a.jpg', 'empty', 'a.jpg: the file is empty.')
 
 
@@ -138,8 +169,17 @@ def test_turned_photos_stand_upright(turn):
     assert size == (GREY.size if turn < 5 else GREY.size[::-1])
 
 
-@pytest.mark.parametrize(('options', 'longest'), [({}, 1600), ({'least': 300}, 800), ({'least': 301}, 1600),
-                                                  ({'longest': 400}, 400), ({'longest': 401}, 800), ({'least': 300, 'longest': 100}, 800)])
+@pytest.mark.parametrize(
+    ('options', 'longest'),
+    [
+        ({}, 1600),
+        ({'least': 300}, 800),
+        ({'least': 301}, 1600),
+        ({'longest': 400}, 400),
+        ({'longest': 401}, 800),
+        ({'least': 300, 'longest': 100}, 800),
+    ],
+)
 def test_a_big_jpeg_is_decoded_smaller_but_not_too_small(options, longest):
     photo = saved(Image.effect_noise((1600, 600), 50).convert('RGB'), 'jpeg')
     assert max(open_photo(photo, **options).size) == longest

@@ -31,7 +31,9 @@ def test_lists_in_every_form(tmp_path):
     (tmp_path/'l.json').write_text(json.dumps(dict(results=found)), encoding='utf-8')
     (tmp_path/'pretty.json').write_text(json.dumps(dict(results=found), indent=2), encoding='utf-8')
     (tmp_path/'l.tsv').write_text(''.join(f'{label}\t{url}\r\n' for label, url in pairs), encoding='utf-8')
-    (tmp_path/'spaces.txt').write_text(''.join(f'{label}   {url}\n' for label, url in pairs), encoding='utf-8')
+    (tmp_path/'spaces.txt').write_text(
+        ''.join(f'{label}   {url}\n' for label, url in pairs), encoding='utf-8'
+    )
     (tmp_path/'old_mac.txt').write_bytes('\r'.join(f'{label}\t{url}' for label, url in pairs).encode())
     for file in tmp_path.iterdir():
         assert read_list(file) == [Found(url, label) for label, url in pairs], file.name
@@ -45,13 +47,30 @@ def test_a_list_keeps_all_that_is_known(tmp_path):
         save_list(photos, tmp_path/'l.jsonl')
         on_one_line = replace(photo, title='A title in "results" <b>')
         assert read_list(tmp_path/'l.jsonl') == [on_one_line]*len(photos)
-    (tmp_path/'l.jsonl').write_text('{"url": "https://a.example/1.jpg", "title": null, "author": 7, "more": []}')
+    (tmp_path/'l.jsonl').write_text(
+        '{"url": "https://a.example/1.jpg", "title": null, "author": 7, "more": []}'
+    )
     assert read_list(tmp_path/'l.jsonl') == [Found('https://a.example/1.jpg', author='7')]
 
 
-@pytest.mark.parametrize('text', ['', '# nothing', 'cat', '{"label": "cat"}', '{broken', '[1, 2]', '{"url": 7}',
-                                  '{"results": 5}', '{"results": []}', '{"results": [5]}', 'javascript:alert(1)',
-                                  'cathttps://a.example/1.jpg', '['*100_000])
+@pytest.mark.parametrize(
+    'text',
+    [
+        '',
+        '# nothing',
+        'cat',
+        '{"label": "cat"}',
+        '{broken',
+        '[1, 2]',
+        '{"url": 7}',
+        '{"results": 5}',
+        '{"results": []}',
+        '{"results": [5]}',
+        'javascript:alert(1)',
+        'cathttps://a.example/1.jpg',
+        '['*100_000,
+    ],
+)
 def test_broken_lists_are_refused_with_their_name(tmp_path, text):
     (tmp_path/'list.txt').write_text(text)
     with pytest.raises(ValueError, match='list.txt'):
@@ -97,7 +116,10 @@ TEXT = 'cat\thttps://a.example/1.jpg\r\n犬\thttps://a.example/2.jpg\r\n'
     ids=['UTF-8', 'Notepad', 'PowerShell', 'UTF-16, the other way round', 'UTF-32', 'two files joined'])
 def test_what_editors_and_shells_write(tmp_path, data):
     (tmp_path/'list.txt').write_bytes(data)
-    assert [(photo.label, photo.url[-5]) for photo in read_list(tmp_path/'list.txt')] == [('cat', '1'), ('犬', '2')]
+    assert [(photo.label, photo.url[-5]) for photo in read_list(tmp_path/'list.txt')] == [
+        ('cat', '1'),
+        ('犬', '2'),
+    ]
 
 
 def test_json_lines_and_one_document_from_powershell(tmp_path):
@@ -107,9 +129,17 @@ def test_json_lines_and_one_document_from_powershell(tmp_path):
         assert read_list(tmp_path/'list.txt') == [Found('https://a.example/1.jpg', 'cat')]
 
 
-@pytest.mark.parametrize('data', [b'\xff\xd8\xff\xe0', TEXT.encode('cp932'), TEXT.encode('utf-16-le'),
-                                  'https://a.example/1.jpg'.encode('utf-16-le'), codecs.BOM_UTF16_LE + b'odd'],
-                         ids=['photo', 'Shift JIS', 'no mark', 'no mark, plain letters', 'cut off'])
+@pytest.mark.parametrize(
+    'data',
+    [
+        b'\xff\xd8\xff\xe0',
+        TEXT.encode('cp932'),
+        TEXT.encode('utf-16-le'),
+        'https://a.example/1.jpg'.encode('utf-16-le'),
+        codecs.BOM_UTF16_LE + b'odd',
+    ],
+    ids=['photo', 'Shift JIS', 'no mark', 'no mark, plain letters', 'cut off'],
+)
 def test_what_is_no_text_is_said_to_be_none(tmp_path, data):
     (tmp_path/'list.txt').write_bytes(data)
     with pytest.raises(ValueError, match='list.txt is not a text file in UTF-8 or UTF-16: .* save it again'):
@@ -117,19 +147,43 @@ def test_what_is_no_text_is_said_to_be_none(tmp_path, data):
 
 
 def test_one_label_however_it_is_written(tmp_path):
-    (tmp_path/'list.txt').write_text('か\u3099\thttps://a.example/1.jpg\nが \thttps://a.example/2.jpg\n', encoding='utf-8')
+    (tmp_path/'list.txt').write_text(
+        'か\u3099\thttps://a.example/1.jpg\nが \thttps://a.example/2.jpg\n', encoding='utf-8'
+    )
     assert {photo.label for photo in read_list(tmp_path/'list.txt')} == {'が'}
     assert len(search_images('か\u3099の写真', source=tmp_path/'list.txt')) == 2
 
 
 # Labels
 
-@pytest.mark.parametrize('query, expected', [
-    ('polar bear', 'polar bear'), ('polar bear photo', 'polar bear'), ('bear photo', 'bear'),
-    ('Polar  Bear photo', 'polar bear'), ('a bear and a polar bear', 'bear, polar bear'), ('bearing', ''),
-    ('C++', 'C++'), ('C++ photo', 'C++'), ('c++11', 'C++'), ('a C', ''), ('.net logo', '.NET'),
-    ('猫の写真', '猫'), ('黒猫', '猫'), ('子犬の写真', '子犬'), ('犬の写真', '犬'), ('犬と子犬', '子犬, 犬'), ('cat写真', 'cat'),
-    ('แมวดำ', 'แมว'), ('고양이의 사진', '고양이'), ('cats', ''), ('concat', ''), ('cat, dog', 'cat'), ('', '')])
+@pytest.mark.parametrize(
+    'query, expected',
+    [
+        ('polar bear', 'polar bear'),
+        ('polar bear photo', 'polar bear'),
+        ('bear photo', 'bear'),
+        ('Polar  Bear photo', 'polar bear'),
+        ('a bear and a polar bear', 'bear, polar bear'),
+        ('bearing', ''),
+        ('C++', 'C++'),
+        ('C++ photo', 'C++'),
+        ('c++11', 'C++'),
+        ('a C', ''),
+        ('.net logo', '.NET'),
+        ('猫の写真', '猫'),
+        ('黒猫', '猫'),
+        ('子犬の写真', '子犬'),
+        ('犬の写真', '犬'),
+        ('犬と子犬', '子犬, 犬'),
+        ('cat写真', 'cat'),
+        ('แมวดำ', 'แมว'),
+        ('고양이의 사진', '고양이'),
+        ('cats', ''),
+        ('concat', ''),
+        ('cat, dog', 'cat'),
+        ('', ''),
+    ],
+)
 def test_which_labels_a_query_names(query, expected):
     labels = ['bear', 'polar bear', 'cat', 'C++', '.NET', '猫', '犬', '子犬', 'แมว', '고양이', '']
     assert ', '.join(sorted(labels_in(query, labels))) == expected
@@ -178,12 +232,17 @@ def test_open_licences_of_a_list(tmp_path):
 # Kept answers
 
 def test_what_is_kept_is_found_again_for_the_same_question_only(cache):
-    question, photo = Question('openverse', '猫', 9), Found('https://a.example/1.jpg', title='猫', engine='openverse')
+    question, photo = (
+        Question('openverse', '猫', 9),
+        Found('https://a.example/1.jpg', title='猫', engine='openverse'),
+    )
     keep(question, Answer([photo], complete=True))
     assert kept(question) == Answer([photo], complete=True)
     for other in dict(n=8), dict(query='犬'), dict(engine='commons'), dict(license='open'):
         assert kept(question._replace(**other)) is None
-    assert kept_file(question).parent == cache/'searches' and kept_file(question).name.startswith('openverse-')
+    assert kept_file(question).parent == cache/'searches' and kept_file(question).name.startswith(
+        'openverse-'
+    )
 
 
 def test_without_a_cache_the_search_goes_on(monkeypatch, tmp_path):
@@ -191,10 +250,14 @@ def test_without_a_cache_the_search_goes_on(monkeypatch, tmp_path):
     monkeypatch.setattr(photo_list, 'say_no_cache', said.append)
     (tmp_path/'file').write_text('in the way')
     monkeypatch.setenv('CAT_OR_DOG_CACHE', str(tmp_path/'file'))
-    monkeypatch.setattr(photo_list, 'find_live', lambda *question, seconds: Answer([Found(urls(1)[0])], complete=True))
+    monkeypatch.setattr(
+        photo_list, 'find_live', lambda *question, seconds: Answer([Found(urls(1)[0])], complete=True)
+    )
     assert photo_list.ask_once(Question('openverse', 'cat', 1), seconds=1).photos == [Found(urls(1)[0])]
     assert len(said) == 1
-    monkeypatch.setattr(photo_list, 'cache_folder', lambda: (_ for _ in ()).throw(FileNotFoundError('no home folder')))
+    monkeypatch.setattr(
+        photo_list, 'cache_folder', lambda: (_ for _ in ()).throw(FileNotFoundError('no home folder'))
+    )
     assert photo_list.ask_once(Question('openverse', 'cat', 1), seconds=1).complete and len(said) == 2
 
 

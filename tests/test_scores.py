@@ -5,7 +5,9 @@ import pytest
 from cat_or_dog.engine.scores import advice, calibration_error, scores, wilson_interval
 
 
-@pytest.mark.parametrize('errors, n, low, high', [(0, 10, 0, .2775), (1, 71, .0025, .0756), (10, 10, .7225, 1)])
+@pytest.mark.parametrize(
+    'errors, n, low, high', [(0, 10, 0, 0.2775), (1, 71, 0.0025, 0.0756), (10, 10, 0.7225, 1)]
+)
 def test_wilson(errors, n, low, high):
     assert np.allclose(wilson_interval(errors, n), (low, high), atol=2e-4)
 

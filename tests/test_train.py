@@ -14,7 +14,7 @@ from cat_or_dog.train import train
 
 
 def test_real_photos(photos, tmp_path):
-    "Trained on 400 photos of `train`, wrong on less than 3 % of the 200 of `valid`, and it knows how sure to be."
+    "Trained on 400 photos of `train`, wrong on less than 3 % of the 200 of `valid`, and rightly sure."
     model = Classifier.load(train(photos/'train').save(tmp_path/'model.onnx'))
     files = sorted((photos/'valid').glob('*/*.jpg'))
     report = model.evaluate(files)
@@ -28,9 +28,11 @@ def test_the_same_seed_gives_the_same_file(drawn, model_file):
 
 
 def test_three_labels(drawn, tmp_path):
-    for label in ('cat', 'dog'): (tmp_path/label).symlink_to(drawn/label)
+    for label in ('cat', 'dog'):
+        (tmp_path/label).symlink_to(drawn/label)
     (tmp_path/'noise').mkdir()
-    for i in range(20): draw('cat', i).effect_spread(200).save(tmp_path/'noise'/f'{i}.png')
+    for i in range(20):
+        draw('cat', i).effect_spread(200).save(tmp_path/'noise'/f'{i}.png')
     model = train(tmp_path)
     assert model.labels == ['cat', 'dog', 'noise']
     assert model.predict(draw('dog', 300).effect_spread(200)).label == 'noise'
@@ -39,11 +41,14 @@ def test_three_labels(drawn, tmp_path):
 @pytest.mark.parametrize('labels', [('cat', 'dog'), ('cat', 'thing'), ('this', 'that')])
 def test_the_file_computes_what_the_head_computes(drawn, tmp_path, labels):
     "With a head start for all labels, for some, for none."
-    for old, new in zip(('cat', 'dog'), labels): (tmp_path/new).symlink_to(drawn/old)
+    for old, new in zip(('cat', 'dog'), labels):
+        (tmp_path/new).symlink_to(drawn/old)
     model, files = train(tmp_path, size=96), sorted(tmp_path.glob('*/*.jpg'))
     head = fit_head(features(files, 96), [f.parent.name for f in files])
     ours = model.predict_batch(np.stack([model.square(f) for f in files]))
-    assert model.labels == sorted(labels) and np.allclose(ours, head.probabilities(features(files, 96)), atol=3e-3)
+    assert model.labels == sorted(labels) and np.allclose(
+        ours, head.probabilities(features(files, 96)), atol=3e-3
+    )
 
 
 def test_the_head_start_helps_when_photos_are_few(photos):
@@ -53,17 +58,22 @@ def test_the_head_start_helps_when_photos_are_few(photos):
     valid, wrong = np.array(['valid' in f.parts for f in files]), {True: [], False: []}
     for i in range(10):
         rng = np.random.default_rng(i)
-        chosen = np.concatenate([rng.choice(np.flatnonzero(~valid & (y == label)), 5, replace=False) for label in ('cat', 'dog')])
+        chosen = np.concatenate(
+            [rng.choice(np.flatnonzero(~valid & (y == label)), 5, replace=False) for label in ('cat', 'dog')]
+        )
         for start in wrong:
             head = fit_head(X[chosen], y[chosen], start)
-            wrong[start].append((np.array(head.labels)[head.probabilities(X[valid]).argmax(1)] != y[valid]).mean())
+            wrong[start].append(
+                (np.array(head.labels)[head.probabilities(X[valid]).argmax(1)] != y[valid]).mean()
+            )
     assert np.mean(wrong[True]) < np.mean(wrong[False]) - 0.02
 
 
 def test_two_photos_are_enough_to_begin(drawn, tmp_path):
     for label in ('cat', 'dog'):
         (tmp_path/label).mkdir()
-        for f in sorted((drawn/label).glob('*.jpg'))[:2]: (tmp_path/label/f.name).write_bytes(f.read_bytes())
+        for f in sorted((drawn/label).glob('*.jpg'))[:2]:
+            (tmp_path/label/f.name).write_bytes(f.read_bytes())
     model = train(tmp_path)
     assert model.metadata['validation']['n'] == 4 and model.predict(draw('cat', 0)).label in ('cat', 'dog')
 
@@ -83,6 +93,7 @@ def test_licences_of_the_manifest_are_noted(drawn, tmp_path):
 def test_fixed_batch_norm_keeps_the_statistics(drawn):
     import torch
     from fastai.vision.all import vision_learner
+
     from cat_or_dog.data import dataloaders
     dls, statistics = dataloaders(drawn, size=64), []
     for callbacks in ([], [convert.fixed_batch_norm()]):
@@ -99,8 +110,10 @@ def test_packaged_weights_must_fit():
     names = timm.create_model('tf_efficientnet_lite0', pretrained=False).state_dict()
     assert packaged_weights(names).keys() == names.keys()
     wider = dict(names, **{'conv_stem.weight': names['conv_stem.weight'].repeat(2, 1, 1, 1)})
-    with pytest.raises(ValueError, match='do not fit'): packaged_weights(wider)
-    with pytest.raises(ValueError): packaged_weights(dict(list(names.items())[:-1]))
+    with pytest.raises(ValueError, match='do not fit'):
+        packaged_weights(wider)
+    with pytest.raises(ValueError):
+        packaged_weights(dict(list(names.items())[:-1]))
 
 
 def test_resnet18_is_taken_when_its_weights_are_on_disk(monkeypatch, tmp_path, capsys):
@@ -120,19 +133,27 @@ def test_resnet18_is_taken_when_its_weights_are_on_disk(monkeypatch, tmp_path, c
 
 
 def test_the_articles_resnet18_end_to_end(monkeypatch, tmp_path):
-    "With weights on disk (random ones here, under the name of the real ones), fine_tune takes resnet18, and the file predicts as fastai does."
+    """With weights on disk, fine_tune takes resnet18, and the file predicts as fastai does.
+
+    The weights are random ones here, under the name of the real ones.
+    """
     import torch
     from fastai.vision.all import error_rate, vision_learner
     from torchvision.models import ResNet18_Weights, resnet18
+
     from cat_or_dog.data import dataloaders
     monkeypatch.setenv('TORCH_HOME', str(tmp_path/'torch'))
     (tmp_path/'torch'/'hub'/'checkpoints').mkdir(parents=True)
     torch.manual_seed(0)
     monkeypatch.setattr(convert, 'is_whole', lambda file: True)   # random weights have another hash
-    torch.save(resnet18().state_dict(), tmp_path/'torch'/'hub'/'checkpoints'/ResNet18_Weights.DEFAULT.url.rsplit('/', 1)[1])
+    torch.save(
+        resnet18().state_dict(),
+        tmp_path/'torch'/'hub'/'checkpoints'/ResNet18_Weights.DEFAULT.url.rsplit('/', 1)[1],
+    )
     for label in ('cat', 'dog'):
         (tmp_path/'photos'/label).mkdir(parents=True)
-        for i in range(10): draw(label, i, size=160).save(tmp_path/'photos'/label/f'{i}.png')
+        for i in range(10):
+            draw(label, i, size=160).save(tmp_path/'photos'/label/f'{i}.png')
     dls = dataloaders(tmp_path/'photos', size=96)
     learn = vision_learner(dls, choose_arch(), metrics=error_rate)
     learn.fine_tune(1)
@@ -144,25 +165,32 @@ def test_the_articles_resnet18_end_to_end(monkeypatch, tmp_path):
 def test_fastai_pytorch_and_onnx_runtime_agree_on_100_photos(photos):
     import torch
     from fastai.vision.all import vision_learner
+
     from cat_or_dog.data import dataloaders
     dls = dataloaders(photos/'train', size=96)
     torch.manual_seed(0)
     learn = vision_learner(dls, choose_arch())
-    with torch.no_grad(): learn.model[1][-1].weight.mul_(3)   # a random head with opinions
+    with torch.no_grad():
+        learn.model[1][-1].weight.mul_(3)  # a random head with opinions
     files = sorted((photos/'valid').glob('*/*.jpg'))[::2]
     by_fastai = learn.get_preds(dl=dls.test_dl(files))[0].numpy()
     batch = np.stack([pixels(f, 96) for f in files])
-    with torch.no_grad(): by_torch = learn.model.eval()(torch.tensor(batch).permute(0, 3, 1, 2)/127.5 - 1).softmax(1).numpy()
+    with torch.no_grad():
+        by_torch = learn.model.eval()(torch.tensor(batch).permute(0, 3, 1, 2)/127.5 - 1).softmax(1).numpy()
     by_onnx = from_learner(learn, 96).predict_batch(batch)
     assert len(files) == 100 and by_fastai.std() > 0.01
     assert np.abs(by_fastai - by_torch).max() < 1e-3 and np.abs(by_onnx - by_torch).max() < 1e-3
 
 
 def test_no_network_is_noticed(monkeypatch, tmp_path):
-    import httpx, threading, torch
+    import threading
+
+    import httpx
+    import torch
     monkeypatch.delenv('CAT_OR_DOG_OFFLINE')
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path))
-    def refused(*args, **kwargs): raise httpx.ConnectError('no route')
+    def refused(*args, **kwargs):
+        raise httpx.ConnectError('no route')
     monkeypatch.setattr(httpx, 'head', refused)
     assert not convert.resnet18_at_hand()
     monkeypatch.setattr(convert, 'REACHABLE_SECONDS', 0.1)
@@ -175,11 +203,13 @@ def test_no_network_is_noticed(monkeypatch, tmp_path):
 def test_fine_tune_gives_the_same_kind_of_model(tmp_path):
     for label in ('cat', 'dog'):
         (tmp_path/label).mkdir()
-        for i in range(12): draw(label, i, size=160).save(tmp_path/label/f'{i}.jpg')
+        for i in range(12):
+            draw(label, i, size=160).save(tmp_path/label/f'{i}.jpg')
     first, second = (train(tmp_path, method='fine_tune', size=96) for _ in range(2))
     assert first.labels == ['cat', 'dog'] and first.size == 96 and first.metadata['method'] == 'fine_tune'
     batch = np.stack([pixels(f, 96) for f in sorted(tmp_path.glob('*/*.jpg'))])
-    assert np.allclose(first.predict_batch(batch), second.predict_batch(batch), atol=1e-6)   # one seed, one model
+    # one seed, one model
+    assert np.allclose(first.predict_batch(batch), second.predict_batch(batch), atol=1e-6)
 
 
 def test_a_broken_photo_is_counted_and_left_out(drawn, tmp_path, capsys):

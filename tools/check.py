@@ -73,7 +73,7 @@ def made() -> list[str]:
         found = changed('cat_or_dog', copy, '*.py', 'nbdev-export')
         found += changed('nbs', copy, '*.ipynb', 'nbdev-clean')
     if (ROOT/'README.md').read_text(encoding='utf-8') != render():
-        found.append('README.md: not what make readme makes of its notebook. Run it, and commit what it changes')
+        found.append('README.md: not what make readme makes of its notebook. Run it, and commit the change')
     return found
 
 

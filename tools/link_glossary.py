@@ -24,11 +24,12 @@ LINK = re.compile(r'\]\(((?:engine/)?glossary\.ipynb)#([^)\s]*)(?: "[^"]*")?\)')
 
 # Words that mean something else as often (a cat's head, a function's body, a class in Python): only a person
 # can link them.
-AMBIGUOUS = frozenset('''architecture bias body callback channel class features filter gradient head label layer
-    manifest metric model normalisation parameters precision predictions probability recall seed threshold
-    transform unit weights'''.split())
+AMBIGUOUS = frozenset('''
+    architecture bias body callback channel class features filter gradient head label layer manifest metric
+    model normalisation parameters precision predictions probability recall seed threshold transform unit
+    weights'''.split())
 
-# What is not prose: fences, code, formulas, links, pictures, addresses, tags; headings and quotations by the line.
+# What is not prose: fences, code, formulas, links, pictures, addresses, tags; headings and quotations.
 NOT_PROSE = re.compile(r'```.*?```|`[^`\n]*`|\$[^$\n]+\$|!?\[[^\]]*\]\([^)]*\)|https?://\S+|<[^>\n]+>'
                        r'|^ *(?:#+|>).*$', re.S | re.M)
 

@@ -71,7 +71,8 @@ def _sealed(key: str, numbers: bytes) -> bytes:
 def _opened(file: Path) -> sqlite3.Connection:
     "The database in `file`, made if it is not there. Raises `OSError` or `sqlite3.Error`."
     file.parent.mkdir(parents=True, exist_ok=True)
-    database = sqlite3.connect(file, timeout=30, check_same_thread=False)   # a lock of ours keeps threads apart
+    # A lock of ours keeps threads apart.
+    database = sqlite3.connect(file, timeout=30, check_same_thread=False)
     try:
         database.execute('create table if not exists features (key text primary key, numbers blob)')
     except sqlite3.Error:
@@ -143,7 +144,8 @@ class FeatureCache:
         if self._database:
             self._database.close()
         self._database = None
-        if type(error) is not sqlite3.DatabaseError or not self.file:   # its children: locked, full, read-only …
+        # Its children: locked, full, read-only ….
+        if type(error) is not sqlite3.DatabaseError or not self.file:
             return say_no_cache(error)
         say_once(f'The kept features were damaged ({error}) and are computed anew.')
         for file in (self.file, self.file.with_name(f'{self.file.name}-journal')):
@@ -207,7 +209,8 @@ def _answers(squares: list) -> np.ndarray:
     return session.run(['features'], {'photo': np.stack(squares)})[0].astype(np.float16)
 
 def _work(photos: list, size: int, cache: FeatureCache) -> list:
-    "For each photo of a batch its features, float16 (1280,), or the `PhotoError` that says why there are none."
+    """For each photo of a batch its features, float16 (1280,), or the `PhotoError` that says why there are
+    none."""
     looks = [_look(photo, size, cache) for photo in photos]
     new = [look for look in looks if isinstance(look, Look) and look.features is None]
     if new:

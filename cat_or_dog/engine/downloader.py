@@ -28,8 +28,8 @@ from .drawing_server import served_now
 from .duplicates import alike_pairs, confirmed, look, worse_copies
 from .fetch import Limits, Refused, TryLater, fetch, proxy_for
 from .files import check_can_save, remove_leftovers, usable_cores, write_whole
-from .folder import (DUPLICATE, KEPT, LEFT_OUT, REFUSED, SET_ASIDE, ManifestRow, ManifestWriter,
-                                      read_manifest, set_aside, write_manifest)
+from .folder import (DUPLICATE, KEPT, LEFT_OUT, REFUSED, SET_ASIDE, ManifestRow,
+                                      ManifestWriter, read_manifest, set_aside, write_manifest)
 from .photo import PhotoError, open_photo, photo_size, thumbnail, to_jpeg
 
 # %% ../../nbs/engine/downloader.ipynb #8da8b121

@@ -28,7 +28,8 @@ def imports_of(
 ) -> set[tuple[int, str]]:   # (level, name): level 0 is absolute, 1 is this package, 2 the one above
     "What a module imports when it is itself imported."
     statements = ast.parse(file.read_text(encoding='utf-8')).body
-    at_once = [s for s in statements if not isinstance(s, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))]
+    later = ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef
+    at_once = [s for s in statements if not isinstance(s, later)]
     found = set()
     for node in (node for statement in at_once for node in ast.walk(statement)):
         if isinstance(node, ast.Import):
@@ -93,7 +94,8 @@ pinned: false
 
 # $title
 
-Show it a photo, and a little model says what it sees. Made with cat_or_dog from the model in `model.onnx`, which knows: $labels.
+Show it a photo, and a little model says what it sees. Made with cat_or_dog from the model in `model.onnx`,
+which knows: $labels.
 
 - On Hugging Face: make a new Space, choose Docker and *Blank*, and upload this folder.
 - On any computer with Docker: `docker build -t cat-or-dog . && docker run --rm -p 7860:7860 cat-or-dog`

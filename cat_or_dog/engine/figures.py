@@ -115,10 +115,12 @@ def plot_curves(
     "Draw error rates against the number of photos, with a band from the luckiest to the unluckiest choice."
     import matplotlib.pyplot as plt
     fig, ax = plt.subplots(figsize=(5.5, 3.6))
-    for (name, curve), colour, style in zip(curves.items(), (BLUE, ORANGE, GREY), ('o-', 's--', '^:'), strict=False):
+    styles = (BLUE, 'o-'), (ORANGE, 's--'), (GREY, '^:')
+    for (name, curve), (colour, style) in zip(curves.items(), styles, strict=False):
         n = [point.photos for point in curve]
+        low, high = [point.low for point in curve], [point.high for point in curve]
         ax.plot(n, [point.error_rate for point in curve], style, color=colour, label=name)
-        ax.fill_between(n, [point.low for point in curve], [point.high for point in curve], color=colour, alpha=.15)
+        ax.fill_between(n, low, high, color=colour, alpha=.15)
         ax.set(xscale='log', xticks=n, xticklabels=n)
     ax.set(xlabel='photos of each label', ylabel='error rate', ylim=0)
     ax.legend()

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['SUFFIXES', 'MANIFEST', 'KEPT', 'DUPLICATE', 'LEFT_OUT', 'REFUSED', 'Status', 'SET_ASIDE', 'counts_as_photo',
            'photo_files_below', 'plain_label', 'check_no_twins', 'LabelledPhotos', 'read_table', 'labelled_photos',
-           'check_enough', 'readable', 'ready_photos', 'writable_folder', 'ManifestRow', 'read_manifest',
-           'write_manifest', 'ManifestWriter', 'move_photo', 'set_aside']
+           'check_enough', 'readable', 'ready_photos', 'writable_folder', 'labelled_files', 'photo_files',
+           'ManifestRow', 'read_manifest', 'write_manifest', 'ManifestWriter', 'move_photo', 'set_aside']
 
 # %% ../../nbs/engine/folder.ipynb #3c7a4b4c
 import csv
@@ -475,6 +475,22 @@ def ready_photos(
 def writable_folder() -> Path:
     "A folder for what a program leaves behind: the current one, or where that is not allowed, a new one."
     return Path('.') if os.access('.', os.W_OK) else Path(tempfile.mkdtemp())
+
+# %% ../../nbs/engine/folder.ipynb #decc6fe6
+def labelled_files(
+    path: str | os.PathLike,
+) -> list[Path]:
+    "All photos in `path` that have a label. Raises `OSError` or `ValueError` if there are none."
+    return labelled_photos(path).files
+
+def photo_files(
+    path: str | os.PathLike,
+    least: int = 10,  # fewer photos than this in a label are refused
+) -> list[Path]:
+    "The photos to train on. Raises `ValueError` for fewer than two labels, or too few photos in one."
+    photos = labelled_photos(path)
+    check_enough(photos, least)
+    return photos.files
 
 # %% ../../nbs/engine/folder.ipynb #ee33259f
 MANIFEST = 'manifest.jsonl'

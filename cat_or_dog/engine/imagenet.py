@@ -225,7 +225,8 @@ def _named() -> dict[str, list[int]]:
             found.setdefault(plain_word(name), []).append(number)
     return found
 
-PLURALS = (('ies', 'y'), ('ves', 'f'), ('ves', 'fe'), ('ches', 'ch'), ('shes', 'sh'), ('xes', 'x'), ('ses', 's'),
+PLURALS = (('ies', 'y'), ('ves', 'f'), ('ves', 'fe'), ('ches', 'ch'), ('shes', 'sh'), ('xes', 'x'),
+           ('ses', 's'),
            ('oes', 'o'), ('s', ''))
 
 def _singular(word: str) -> list[str]:

@@ -142,7 +142,8 @@ class Desk:
         "Raises `Refused` if there is no room."
         queue_is_full = self.threads.statistics().tasks_waiting >= self.limits.waiting
         if queue_is_full or self.held > self.limits.memory_bytes:
-            raise Refused(503, 'busy', 'Too many photos are waiting. Ask again in a second.', {'retry-after': '1'})
+            sentence = 'Too many photos are waiting. Ask again in a second.'
+            raise Refused(503, 'busy', sentence, {'retry-after': '1'})
 
     async def collect(self, request: Request, data: bytearray) -> int:
         "Read the body of `request` into `data`, up to the limit; how many bytes were sent. Raises `Refused`."
@@ -261,10 +262,11 @@ def _policy(embed_in: str) -> str:
                'frame-ancestors': embed_in}
     return '; '.join(f'{what} {where}' for what, where in allowed.items())
 
-_SITE = re.compile(r"'none'|'self'|\*|https?://(\*\.)?[\w.-]+(:\d+|:\*)?(\s+https?://(\*\.)?[\w.-]+(:\d+|:\*)?)*")
+_ADDRESS = r'https?://(\*\.)?[\w.-]+(:\d+|:\*)?'
+_SITE = re.compile(rf"'none'|'self'|\*|{_ADDRESS}(\s+{_ADDRESS})*")
 
 def security_headers(
-    embed_in: str = NOBODY,   # sites that may show the page inside one of their own, with a space between them
+    embed_in: str = NOBODY,   # sites that may show the page inside one of their own, by spaces
 ) -> dict[str, str]:
     "Headers for every answer. Raises `ValueError` for what is no site."
     if not _SITE.fullmatch(embed_in):

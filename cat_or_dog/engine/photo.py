@@ -297,7 +297,7 @@ def _square(photo: Any, size: int, resize: str, max_pixels: int, name: str) -> n
 def pixels(
     photo: Any,                                    # anything that `open_photo` takes
     size: int = 192,                               # side of the square, in pixels
-    resize: Literal['squish', 'half', 'crop'] = 'squish',  # squish: as fastai's; half: half cropped, half squished
+    resize: Literal['squish', 'half', 'crop'] = 'squish',  # half: half cropped, half squished
     name: str = '',                                # what to call it in an error; '': its own name
 ) -> np.ndarray:                                   # uint8 (size, size, 3), RGB, 0 to 255
     "`photo` as the square that a model sees. Raises `PhotoError`."

@@ -15,7 +15,8 @@ import numpy as np
 
 from .body import BODY, read_features
 from .folder import LabelledPhotos, labelled_photos
-from .head import CurvePoint, Head, curve_from_features, fit_head, neither_threshold, remember
+from .head import (CurvePoint, Head, curve_from_features, fit_head, neither_threshold,
+                                    remember)
 from .imagenet import imagenet_classes
 from .onnx_file import join, with_metadata
 from .photo import PhotoError
@@ -64,9 +65,9 @@ def train_head(table: Table, size: int, seed: int, head_start: bool) -> Classifi
     head = fit_head(X, y.tolist(), head_start, seed)
     started = {label: len(imagenet_classes(label)) for label in head.labels} if head_start else False
     data = with_metadata(
-        join(head, remember(X)), labels=head.labels, size=size, resize='half', method='head', body=BODY, seed=seed,
-        threshold=neither_threshold(X, head.labels), head_start=started, regularisation=head.lam,
-        validation=measured(head, table),
+        join(head, remember(X)), labels=head.labels, size=size, resize='half', method='head', body=BODY,
+        seed=seed, threshold=neither_threshold(X, head.labels), head_start=started,
+        regularisation=head.lam, validation=measured(head, table),
         **provenance([file for file, one in zip(table.files, mine, strict=True) if one], y.tolist()))
     return Classifier(data)
 
