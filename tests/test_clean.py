@@ -1,4 +1,4 @@
-"""Cleaning: what is found among real photos with known faults, what is missed, and that moving never loses a photo."""
+"""Cleaning: what is found among real photos with known faults, and that moving never loses a photo."""
 
 import json
 import shutil
@@ -53,7 +53,8 @@ def test_wrong_labels_among_real_photos_are_found(real, capsys):
     recall, precision = found_right / (3 * len(bad)), found_right / found_all
     with capsys.disabled():
         print(
-            f'\n5 % wrong labels among {len(y)} real photos, 3 draws: recall {recall:.0%}, precision {precision:.0%}'
+            f'\n5 % wrong labels among {len(y)} real photos, 3 draws: '
+            f'recall {recall:.0%}, precision {precision:.0%}'
         )
     assert recall > 0.75 and precision > 0.65  # by chance 5 %
 
@@ -81,7 +82,8 @@ def test_copies_of_real_photos_are_told_from_other_photos(real, tmp_path, capsys
     pairs = duplicates(files, X)
     with capsys.disabled():
         print(
-            f'\nmissed of {len(some)} copies: {missed}; pairs named among {len(files)} real photos: {len(pairs)}'
+            f'\nmissed of {len(some)} copies: {missed}; '
+            f'pairs named among {len(files)} real photos: {len(pairs)}'
         )
     assert max(missed.values()) <= 0.15
     assert len(pairs) <= 1 and all(same_photo(files[i], files[j]) for i, j in pairs)
