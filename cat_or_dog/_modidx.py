@@ -503,6 +503,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                  'cat_or_dog/engine/evaluate.py'),
                                             'cat_or_dog.engine.evaluate.TableWriter.write': ( 'engine/evaluate.html#tablewriter.write',
                                                                                               'cat_or_dog/engine/evaluate.py'),
+                                            'cat_or_dog.engine.evaluate._composed': ( 'engine/evaluate.html#_composed',
+                                                                                      'cat_or_dog/engine/evaluate.py'),
                                             'cat_or_dog.engine.evaluate.as_cell': ( 'engine/evaluate.html#as_cell',
                                                                                     'cat_or_dog/engine/evaluate.py'),
                                             'cat_or_dog.engine.evaluate.check_labels': ( 'engine/evaluate.html#check_labels',

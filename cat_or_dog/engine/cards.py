@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from fastcore.xml import FT, Div, Figcaption, Figure, Img, P, Table, Td, Th, Tr, to_xml
+from fastcore.xml import FT, Div, Figcaption, Figure, Img, Table, Td, Th, Tr, to_xml
 from PIL import Image
 
 from .page import LANGUAGES, page_texts, verdict

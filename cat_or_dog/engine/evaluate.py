@@ -11,14 +11,15 @@ import csv
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 import msgspec
 import numpy as np
 
-from .files import remove_leftovers
+from .files import check_can_save, remove_leftovers
 from .photo import PhotoError
 from .scores import scores
 
@@ -64,12 +65,14 @@ def write_predictions(
     labels: Sequence[str],        # that the model knows
     out: str | os.PathLike,       # a file: '.csv' for a spreadsheet, else JSON lines
 ) -> dict:                        # 'predicted' and 'unreadable': how many
-    "Write a row for each photo; the file appears when it is complete."
+    "Write a row for each photo; the file appears when it is complete. Raises `OSError`."
     out, counts = Path(out), {'predicted': 0, 'unreadable': 0}
+    check_can_save(out, 'The table')   # now, not after an hour of predictions
     part = out.with_name(f'.{out.name}.{os.getpid()}.part')
     remove_leftovers(out.parent)
     try:
-        with open(part, 'w', encoding='utf-8', newline='') as file:
+        # Linux allows names of files that are no text; they are written with backslashes.
+        with open(part, 'w', encoding='utf-8', errors='backslashreplace', newline='') as file:
             writer = (TableWriter if out.suffix.lower() == '.csv' else LineWriter)(file, labels)
             for photo, answer in answers:
                 counts['unreadable' if isinstance(answer, PhotoError) else 'predicted'] += 1
@@ -110,11 +113,20 @@ class Confused(msgspec.Struct):
     predicted: str
     probability: float   # of the actual label
 
-def check_labels(labels: Sequence[str], known: Sequence[str]) -> None:
+def _composed(label: str) -> str:
+    "`label` with composed letters: to macOS, が is か and a mark."
+    return unicodedata.normalize('NFC', label).strip()
+
+def check_labels(
+    labels: Sequence[str],
+    known: Sequence[str],    # the model's
+) -> list[str]:              # `labels`, written as the model writes them
     "Raise `ValueError` for a label that the model does not know."
-    if unknown := sorted(set(labels) - set(known)):
+    spelling = {_composed(label): label for label in known}
+    if unknown := sorted(set(map(_composed, labels)) - set(spelling)):
         raise ValueError(f'The folder {unknown[0]!r} is not a label of this model; '
                          f'it knows {", ".join(known)}. Rename the folder or take it out.')
+    return [spelling[_composed(label)] for label in labels]
 
 def evaluate(
     model: Any,               # a `Classifier`
@@ -126,7 +138,7 @@ def evaluate(
     The `scores`, and 'unreadable' (how many), 'reasons' (for those), 'neither' (how many), 'seen' (how many
     the model was trained on; `None`: not known), 'most_confused' (as `Confused`, the least believed first).
     """
-    check_labels(labels, model.labels)
+    labels = check_labels(labels, model.labels)
     answers = [answer for _, answer in model.predict_many(files)]
     rows = zip(files, labels, answers, strict=True)
     good = [(file, label, answer) for file, label, answer in rows if not isinstance(answer, PhotoError)]

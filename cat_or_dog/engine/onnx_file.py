@@ -211,7 +211,10 @@ class Metadata(msgspec.Struct, kw_only=True):
 
 def _text_of(session: ort.InferenceSession) -> str:
     "The metadata as it is written. Raises `ModelError`."
-    text = session.get_modelmeta().custom_metadata_map.get(METADATA)
+    try:
+        text = session.get_modelmeta().custom_metadata_map.get(METADATA)
+    except UnicodeDecodeError:
+        raise ModelError('its metadata is no text') from None
     if text is None:
         raise ModelError('it was not made by cat_or_dog: there are no labels in it')
     return text
