@@ -875,6 +875,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                          'cat_or_dog/engine/onnx_file.py'),
                                              'cat_or_dog.engine.onnx_file._parts': ( 'engine/onnx_file.html#_parts',
                                                                                      'cat_or_dog/engine/onnx_file.py'),
+                                             'cat_or_dog.engine.onnx_file._read_names': ( 'engine/onnx_file.html#_read_names',
+                                                                                          'cat_or_dog/engine/onnx_file.py'),
                                              'cat_or_dog.engine.onnx_file._start_part': ( 'engine/onnx_file.html#_start_part',
                                                                                           'cat_or_dog/engine/onnx_file.py'),
                                              'cat_or_dog.engine.onnx_file._text_of': ( 'engine/onnx_file.html#_text_of',

@@ -95,8 +95,8 @@ def with_node(model, *args, **options):
 
 
 @pytest.mark.parametrize('node, options, reason', [
-    (('ConstantOfShape', ['probabilities'], ['huge']), {}, 'do not need: ConstantOfShape'),
-    (('Loop', ['', '', 'probabilities'], ['again']), {}, 'do not need: Loop'),
+    (('ConstantOfShape', ['probabilities'], ['huge']), {}, 'do not need: .ConstantOfShape'),
+    (('Loop', ['', '', 'probabilities'], ['again']), {}, 'do not need: .Loop'),
     (('Evil', ['probabilities'], ['x']), {'domain': 'stranger'}, 'operations of its own')])
 def test_a_graph_that_could_do_more_is_refused(model, node, options, reason):
     with pytest.raises(ModelError, match=reason):
@@ -240,6 +240,7 @@ def changed(model, **metadata):
 @pytest.mark.parametrize('metadata, reason', [
     ({'labels': ['cat', 'dog', 'horse']}, 'does not fit'), ({'labels': 'cat'}, 'labels'),
     ({'labels': ['cat', 'cat']}, 'labels'), ({'labels': ['cat']}, 'labels'), ({'labels': ['cat', '']}, 'labels'),
+    ({'labels': ['cat', 'a\x1b[2J']}, 'labels'), ({'labels': ['cat', 'two\nlines']}, 'labels'),
     ({'resize': 'stretch'}, 'resize'), ({'threshold': 'high'}, 'threshold'), ({'size': 'big'}, 'size'),
     ({'size': 16}, 'size'), ({'size': 5000}, 'size'), ({'validation': 'good'}, 'validation'),
     ({'validation': {'n': 0}}, 'validation'), ({'photos_per_label': [1]}, 'photos_per_label'),
@@ -297,7 +298,7 @@ STRANGE = {
              [('probabilities', TensorProto.STRING, ['n', 2])], 'other than float32'),
     'one row for all': ([N('ReduceMean', ['logits', 'none'], ['mean']), N('Softmax', ['mean'], ['probabilities'])],
                         [('probabilities', TensorProto.FLOAT, ['rows', 2])], 'the shape'),
-    'not a number': ([N('Log', ['logits'], ['minus']), N('Softmax', ['minus'], ['probabilities'])], ANSWERS, 'need: Log'),
+    'not a number': ([N('Log', ['logits'], ['minus']), N('Softmax', ['minus'], ['probabilities'])], ANSWERS, 'need: .Log'),
     'zero by zero': ([N('Div', ['logits', 'logits'], ['ratio']), N('Softmax', ['ratio'], ['probabilities'])],
                      ANSWERS, 'numbers that are none'),
     'two signs a photo': ([SOFTMAX, N('Identity', ['logits'], ['belonging'])],

@@ -148,7 +148,7 @@ def check_graph(
     if found.sparse:
         raise ModelError('it keeps numbers in sparse tables, and ours never do')
     if unknown := sorted(found.operations - OPERATIONS):
-        raise ModelError(f'it has an operation that photo models do not need: {unknown[0][:40]}')
+        raise ModelError(f'it has an operation that photo models do not need: {unknown[0][:40]!r}')
 
 # %% ../../nbs/engine/onnx_file.ipynb #2fa3f284
 MAX_MODEL_BYTES = 500_000_000     # ours have 7 MB, or 14 from fastai; a resnet50 has 100
@@ -162,6 +162,12 @@ def limit_memory() -> None:
     place = ort.OrtMemoryInfo('Cpu', ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
     ort.create_and_register_allocator(place, arena)
 
+def _read_names(session: ort.InferenceSession) -> None:
+    "Read all names and metadata once. What is no text raises `UnicodeDecodeError` here, and not later."
+    for one in (*session.get_inputs(), *session.get_outputs()):
+        _ = one.name, one.shape
+    _ = session.get_modelmeta().custom_metadata_map
+
 def open_checked(
     data: bytes,         # an ONNX file
     threads: int = 1,    # for one run
@@ -173,14 +179,17 @@ def open_checked(
     options.add_session_config_entry('session.use_env_allocators', '1')
     options.add_session_config_entry('session.load_model_format', 'ONNX')   # and never its own
     try:
-        return ort.InferenceSession(data, options, providers=['CPUExecutionProvider'])
+        session = ort.InferenceSession(data, options, providers=['CPUExecutionProvider'])
+        _read_names(session)
+        return session
     except Exception:   # ONNX Runtime raises a dozen kinds of errors
         raise ModelError('this is not a complete ONNX model') from None
 
 # %% ../../nbs/engine/onnx_file.ipynb #203b589b
 FORMAT = 3                # the version of what is written below
 METADATA = 'cat_or_dog'   # its name in the file
-_Label = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+# No line breaks, and nothing that moves a terminal's cursor.
+_Label = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r'^[^\x00-\x1f\x7f-\x9f]+$')]
 
 class LabelScores(msgspec.Struct):
     "How many photos of a label, and how many of them were named wrong."
@@ -211,10 +220,7 @@ class Metadata(msgspec.Struct, kw_only=True):
 
 def _text_of(session: ort.InferenceSession) -> str:
     "The metadata as it is written. Raises `ModelError`."
-    try:
-        text = session.get_modelmeta().custom_metadata_map.get(METADATA)
-    except UnicodeDecodeError:
-        raise ModelError('its metadata is no text') from None
+    text = session.get_modelmeta().custom_metadata_map.get(METADATA)
     if text is None:
         raise ModelError('it was not made by cat_or_dog: there are no labels in it')
     return text
@@ -237,7 +243,7 @@ def read_metadata(
     try:
         everything = msgspec.json.decode(text, type=dict)
         if everything.get('format') != FORMAT:
-            raise ModelError(f'its format is {everything.get("format")}, and this version reads {FORMAT}')
+            raise ModelError(f'its format is {everything.get("format")!r}, and this version reads {FORMAT}')
         meta = msgspec.json.decode(text, type=Metadata)
     except (msgspec.DecodeError, RecursionError) as error:
         raise ModelError(f'its metadata is wrong: {error}') from None
