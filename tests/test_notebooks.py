@@ -6,7 +6,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from house import NBS, OLD_ROOMS, ROOT, engine_pages, library, name_of, pages
+from house import NBS, ROOT, engine_pages, library, name_of, pages
 from run_pages import run
 
 BIN = Path(sys.executable).parent
@@ -69,4 +69,4 @@ def test_no_page_is_left_over():
     "Every notebook is a page that runs, or is rendered."
     checked = {name_of(path) for path in pages()} | {'nbs/index.ipynb'}
     found = {name_of(path) for path in NBS.rglob('*.ipynb') if '.ipynb_checkpoints' not in path.parts}
-    assert found - OLD_ROOMS == checked
+    assert found == checked
