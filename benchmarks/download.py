@@ -37,8 +37,9 @@ from img2dataset import download
 urls, out = sys.argv[1:]
 if __name__ == '__main__':
     start = time.perf_counter()
-    download(url_list=urls, output_folder=out, image_size=400, resize_mode='keep_ratio', resize_only_if_bigger=True,
-             output_format='files', processes_count=2, thread_count=64, timeout=20, number_sample_per_shard=150)
+    download(url_list=urls, output_folder=out, image_size=400, resize_mode='keep_ratio',
+             resize_only_if_bigger=True, output_format='files', processes_count=2, thread_count=64,
+             timeout=20, number_sample_per_shard=150)
     print('seconds', time.perf_counter() - start)
 '''
 
@@ -94,7 +95,7 @@ def img2dataset(python: Path, urls: list[str], dest: Path) -> float:
 
 
 def install_img2dataset(folder: Path) -> tuple[Path, str]:
-    "Its Python in an environment of its own (its requirements clash with ours), and '' or the reason why not."
+    "Its Python in an environment of its own (its requirements clash with ours); and why not, or ''."
     venv.create(folder, with_pip=True)
     python = folder/('Scripts' if os.name == 'nt' else 'bin')/'python'
     for command in (['-m', 'pip', 'install', '--quiet', 'img2dataset'], ['-c', 'import img2dataset']):
@@ -166,19 +167,19 @@ def report(results: list[Result], n: int, size: float, load: float, rates: list[
     missing = f'\n`img2dataset` could not be installed: {why}\n' if why else ''
     return f'''# Download, resize, verify
 
-Made by `python benchmarks/download.py --n {n}` on {cores} cores that had a load of {load:.1f} from other programs:
-{n} drawings of {SIDE} pixels ({size:.0f} kB) from a local server in a process of its own, on the same cores. "Faults"
-are, in equal parts: {kinds} ("torn": the first half of a photo; "dot": one pixel). The server stands for the many
-hosts of a real list, so `per_host=64`, as many as `workers`. fastai's calls are as in the article, with its own 8
-workers; img2dataset has 2 processes of 64 threads. Python's imports are not counted. With a load far above the number
-of cores only the ratios say something.
+Made by `python benchmarks/download.py --n {n}` on {cores} cores that had a load of {load:.1f} from other
+programs: {n} drawings of {SIDE} pixels ({size:.0f} kB) from a local server in a process of its own, on the same
+cores. "Faults" are, in equal parts: {kinds} ("torn": the first half of a photo; "dot": one pixel). The server
+stands for the many hosts of a real list, so `per_host=64`, as many as `workers`. fastai's calls are as in the
+article, with its own 8 workers; img2dataset has 2 processes of 64 threads. Python's imports are not counted.
+With a load far above the number of cores only the ratios say something.
 
 | answer after, ms | faults | | addresses a second | time, ours = 1 | photos kept | junk or copies kept |
 | --- | --- | --- | --- | --- | --- | --- |
 {chr(10).join(row(result, results) for result in results)}
 {missing}
-Decode, look, resize and encode alone, in {cores} threads: {rates[0]:.0f} photos a second; in {cores} processes:
-{rates[1]:.0f}. If `download_photos` reaches about this rate, these cores are its bound and not the waiting.
+Decode, look, resize and encode alone, in {cores} threads: {rates[0]:.0f} photos a second; in {cores}
+processes: {rates[1]:.0f}. If `download_photos` reaches about this rate, these cores are its bound and not the waiting.
 '''
 
 
