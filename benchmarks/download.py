@@ -168,18 +168,19 @@ def report(results: list[Result], n: int, size: float, load: float, rates: list[
     return f'''# Download, resize, verify
 
 Made by `python benchmarks/download.py --n {n}` on {cores} cores that had a load of {load:.1f} from other
-programs: {n} drawings of {SIDE} pixels ({size:.0f} kB) from a local server in a process of its own, on the same
-cores. "Faults" are, in equal parts: {kinds} ("torn": the first half of a photo; "dot": one pixel). The server
-stands for the many hosts of a real list, so `per_host=64`, as many as `workers`. fastai's calls are as in the
+programs: {n} drawings of {SIDE} pixels ({size:.0f} kB) from a local server in a process of its own, on the
+same cores. "Faults" are, in equal parts: {kinds} ("torn": the first half of a photo; "dot": one pixel). The
+server stands for the many hosts of a real list, so `per_host=64`, as many as `workers`. fastai's calls are as in the
 article, with its own 8 workers; img2dataset has 2 processes of 64 threads. Python's imports are not counted.
 With a load far above the number of cores only the ratios say something.
 
-| answer after, ms | faults | | addresses a second | time, ours = 1 | photos kept | junk or copies kept |
+| answer after, ms | faults | | addresses a second | time, ours = 1 | kept | junk kept |
 | --- | --- | --- | --- | --- | --- | --- |
 {chr(10).join(row(result, results) for result in results)}
 {missing}
 Decode, look, resize and encode alone, in {cores} threads: {rates[0]:.0f} photos a second; in {cores}
-processes: {rates[1]:.0f}. If `download_photos` reaches about this rate, these cores are its bound and not the waiting.
+processes: {rates[1]:.0f}. If `download_photos` reaches about this rate, these cores are its bound,
+and not the waiting.
 '''
 
 
