@@ -161,7 +161,7 @@ def row(result: Result, results: list[Result]) -> str:
 
 def report(results: list[Result], n: int, size: float, load: float, rates: list[float], why: str) -> str:
     "The page."
-    from hostile import FAULTS as KINDS   # type: ignore[import-not-found]
+    from hostile import FAULTS as KINDS  # type: ignore[import-not-found]
     cores = usable_cores()
     kinds = ', '.join(str(kind).replace('_', ' ') for kind in KINDS)
     missing = f'\n`img2dataset` could not be installed: {why}\n' if why else ''
@@ -170,8 +170,8 @@ def report(results: list[Result], n: int, size: float, load: float, rates: list[
 Made by `python benchmarks/download.py --n {n}` on {cores} cores that had a load of {load:.1f} from other
 programs: {n} drawings of {SIDE} pixels ({size:.0f} kB) from a local server in a process of its own, on the
 same cores. "Faults" are, in equal parts: {kinds} ("torn": the first half of a photo; "dot": one pixel). The
-server stands for the many hosts of a real list, so `per_host=64`, as many as `workers`. fastai's calls are as in the
-article, with its own 8 workers; img2dataset has 2 processes of 64 threads. Python's imports are not counted.
+server stands for the many hosts of a real list, so `per_host=64`, as many as `workers`.
+fastai's calls are as in the article, with its own 8 workers; img2dataset has 2 processes of 64 threads. Python's imports are not counted.
 With a load far above the number of cores only the ratios say something.
 
 | answer after, ms | faults | | addresses a second | time, ours = 1 | kept | junk kept |
