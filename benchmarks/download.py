@@ -171,7 +171,8 @@ Made by `python benchmarks/download.py --n {n}` on {cores} cores that had a load
 programs: {n} drawings of {SIDE} pixels ({size:.0f} kB) from a local server in a process of its own, on the
 same cores. "Faults" are, in equal parts: {kinds} ("torn": the first half of a photo; "dot": one pixel). The
 server stands for the many hosts of a real list, so `per_host=64`, as many as `workers`.
-fastai's calls are as in the article, with its own 8 workers; img2dataset has 2 processes of 64 threads. Python's imports are not counted.
+fastai runs as in the article, with its own 8 workers; img2dataset has 2 processes of 64 threads. Imports are
+not counted.
 With a load far above the number of cores only the ratios say something.
 
 | answer after, ms | faults | | addresses a second | time, ours = 1 | kept | junk kept |
