@@ -137,6 +137,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                        'cat_or_dog.engine.cli._tell': ('engine/cli.html#_tell', 'cat_or_dog/engine/cli.py'),
                                        'cat_or_dog.engine.cli.add_parameter': ('engine/cli.html#add_parameter', 'cat_or_dog/engine/cli.py'),
                                        'cat_or_dog.engine.cli.app': ('engine/cli.html#app', 'cat_or_dog/engine/cli.py'),
+                                       'cat_or_dog.engine.cli.as_row': ('engine/cli.html#as_row', 'cat_or_dog/engine/cli.py'),
                                        'cat_or_dog.engine.cli.by_label': ('engine/cli.html#by_label', 'cat_or_dog/engine/cli.py'),
                                        'cat_or_dog.engine.cli.call': ('engine/cli.html#call', 'cat_or_dog/engine/cli.py'),
                                        'cat_or_dog.engine.cli.check': ('engine/cli.html#check', 'cat_or_dog/engine/cli.py'),
