@@ -1,47 +1,79 @@
-"""Download, resize and verify, beside the article's three calls and img2dataset, from a local server. Writes download.md.
+"""Download, resize and verify, beside the article's three calls and img2dataset, from a local server.
 
-    python benchmarks/download.py [--n 300] [--img2dataset PYTHON]
+    python benchmarks/download.py [--n 200] [--img2dataset PYTHON]      writes benchmarks/download.md
 """
-import argparse, os, subprocess, sys, tempfile, time, venv
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-here = Path(__file__).resolve().parent
-sys.path.insert(0, str(here.parent/'tests'))
-
-from cat_or_dog.download import _alike, _as_jpeg, _bits, _decode, _look, download_photos
+from cat_or_dog.download import download_photos
+from cat_or_dog.engine.downloader import kept_photo
 from cat_or_dog.engine.drawings import draw
-from cat_or_dog.fetch import Limits
-from hostile import FAULTS
+from cat_or_dog.engine.duplicates import alike_to, look
+from cat_or_dog.engine.fetch import Limits
+from cat_or_dog.engine.files import usable_cores
+from cat_or_dog.engine.folder import SET_ASIDE, ManifestRow
+from cat_or_dog.engine.photo import PhotoError
+
+HERE = Path(__file__).resolve().parent
+SERVER = HERE.parent/'tests'/'hostile.py'
+SIDE = 1000                 # of the drawings, in pixels
+WAITS = 0, 50, 200          # milliseconds until the server answers
+FAULTS = 0, 10              # per cent of broken answers
+PHOTO_ENDINGS = '.jpg', '.jpeg', '.png', '.gif'
 
 IMG2DATASET = '''
-import json, sys, time
+import sys, time
 from img2dataset import download
 urls, out = sys.argv[1:]
 if __name__ == '__main__':
     start = time.perf_counter()
-    download(url_list=urls, output_folder=out, image_size=400, resize_mode='keep_ratio', resize_only_if_bigger=True, output_format='files',
-             processes_count=2, thread_count=64, timeout=20, number_sample_per_shard=150)
+    download(url_list=urls, output_folder=out, image_size=400, resize_mode='keep_ratio',
+             resize_only_if_bigger=True, output_format='files', processes_count=2, thread_count=64,
+             timeout=20, number_sample_per_shard=150)
     print('seconds', time.perf_counter() - start)
 '''
 
 
-def save_drawing(folder, size, number):
-    "A drawing as large as photos of the web are; its perceptual hash."
+@dataclass
+class Result:
+    "One way, measured once."
+    wait: int        # milliseconds
+    faults: int      # per cent
+    name: str
+    seconds: float
+    good: int        # photos that could be had
+    kept: int        # of them
+    junk: int        # files that are none of them, or copies
+    stopped: str = ''
+
+
+def save_drawing(folder: Path, number: int) -> str:
+    "A drawing as large as photos of the web are; its look."
     drawing = draw('cat' if number % 2 else 'dog', number)
-    drawing = drawing.resize((size, size*drawing.height//drawing.width))
+    drawing = drawing.resize((SIDE, SIDE*drawing.height//drawing.width))
     drawing.save(folder/f'{number}.jpg', quality=85)
-    return _look(drawing)
+    return look(drawing)
 
 
-def ours(urls, dest):
+def ours(urls: list[str], dest: Path) -> float:
+    "Seconds of `download_photos`."
     start = time.perf_counter()
     download_photos(urls, dest, allow=[urls[0].split('/')[2]], per_host=64)
     return time.perf_counter() - start
 
 
-def article(urls, dest):
+def article(urls: list[str], dest: Path) -> float:
+    "Seconds of the article's three calls, and of deleting what they report."
     from fastai.vision.all import download_images, get_image_files, resize_images, verify_images
     start = time.perf_counter()
     download_images(dest, urls=urls)
@@ -50,38 +82,44 @@ def article(urls, dest):
     return time.perf_counter() - start
 
 
-def img2dataset(python, urls, dest):
-    (dest.parent/'urls.txt').write_text('\n'.join(urls))
-    (dest.parent/'run.py').write_text(IMG2DATASET)
-    done = subprocess.run([python, dest.parent/'run.py', dest.parent/'urls.txt', dest], capture_output=True, text=True, env=os.environ | dict(NO_ALBUMENTATIONS_UPDATE='1'))
-    if done.returncode: raise RuntimeError(done.stderr.strip().split('\n')[-1])
+def img2dataset(python: Path, urls: list[str], dest: Path) -> float:
+    "Seconds of img2dataset, in the environment of `python`."
+    listed, program = dest.parent/'urls.txt', dest.parent/'run.py'
+    listed.write_text('\n'.join(urls))
+    program.write_text(IMG2DATASET)
+    quiet = os.environ | {'NO_ALBUMENTATIONS_UPDATE': '1'}
+    done = subprocess.run([python, program, listed, dest], capture_output=True, text=True, env=quiet)
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip().split('\n')[-1])
     return float(done.stdout.split('seconds')[-1])
 
 
-def install_img2dataset(folder):
-    "Its Python in an environment of its own (its requirements clash with ours), or the reason why not."
+def install_img2dataset(folder: Path) -> tuple[Path, str]:
+    "Its Python in an environment of its own (its requirements clash with ours); and why not, or ''."
     venv.create(folder, with_pip=True)
     python = folder/('Scripts' if os.name == 'nt' else 'bin')/'python'
-    done = subprocess.run([python, '-m', 'pip', 'install', '--quiet', 'img2dataset'], capture_output=True, text=True)
-    if not done.returncode: done = subprocess.run([python, '-c', 'import img2dataset'], capture_output=True, text=True)
-    return python, done.returncode and (done.stderr or done.stdout).strip().split('\n')[-1]
+    for command in (['-m', 'pip', 'install', '--quiet', 'img2dataset'], ['-c', 'import img2dataset']):
+        done = subprocess.run([python, *command], capture_output=True, text=True)
+        if done.returncode:
+            return python, (done.stderr or done.stdout).strip().split('\n')[-1]
+    return python, ''
 
 
-def judge(dest, looks):
-    "(photos kept, each counted once; files kept that are none of them, or copies)."
-    bits, found, files = _bits(looks), set(), [f for f in dest.rglob('*') if f.suffix in ('.jpg', '.jpeg', '.png', '.gif') and '.quarantine' not in f.parts]
+def judge(dest: Path, looks: list[str]) -> tuple[int, int]:
+    "Photos kept, each counted once; and files that are none of them, or copies."
+    files = [f for f in dest.rglob('*') if f.suffix in PHOTO_ENDINGS and SET_ASIDE not in f.parts]
+    found = set()
     for file in files:
-        try: found.update(_alike(bits, _bits([_look(_decode(file.read_bytes(), Limits()))])[0])[:1])
-        except Exception: pass   # it is no photo
+        try:
+            found.update(alike_to(looks, look(file))[:1])
+        except PhotoError:   # it is no photo
+            continue
     return len(found), len(files) - len(found)
 
 
-def work(body):
-    photo = _decode(body, Limits())
-    return _as_jpeg(photo, 400), _look(photo)
-
-
-def rate(pool, bodies):
+def rate(pool, bodies: list[bytes]) -> float:
+    "Photos a second that are decoded, made small and encoded, without any network."
+    work = partial(kept_photo, ManifestRow('http://a.example/1.jpg'), limits=Limits())
     with pool:
         list(pool.map(abs, range(8)))   # the workers are there
         start = time.perf_counter()
@@ -89,54 +127,91 @@ def rate(pool, bodies):
         return len(bodies)/(time.perf_counter() - start)
 
 
-if __name__ == '__main__':
-    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('--n', type=int, default=300, help='photos')
-    parser.add_argument('--img2dataset', metavar='PYTHON', help='the Python of an environment that has it (default: one is made, in minutes)')
-    args = parser.parse_args()
-    home, n, cores, load = Path(tempfile.mkdtemp()), args.n, os.cpu_count(), os.getloadavg()[1]
-    (home/'drawings').mkdir()
-    with ProcessPoolExecutor() as pool: looks = list(pool.map(partial(save_drawing, home/'drawings', 1000), range(n), chunksize=20))
-    bodies = [(home/'drawings'/f'{i}.jpg').read_bytes() for i in range(n)]
-    pools = [rate(pool(cores), bodies) for pool in (ThreadPoolExecutor, ProcessPoolExecutor)]
-    python, why = (args.img2dataset, '') if args.img2dataset else install_img2dataset(home/'env')
-    ways = {'`download_photos`': ours, "the article's three calls": article}
-    if not why: ways['`img2dataset`'] = partial(img2dataset, python)
-    server = subprocess.Popen([sys.executable, here.parent/'tests'/'hostile.py', home/'drawings'], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    url, rows, n_run = server.stdout.readline().strip(), [], 0
-    try:
-        for ms in (0, 50, 200):
-            for faults in (0, 10):
-                good = [i for i in range(n) if i % 100 >= faults]
-                ours_first = None
-                for name, way in ways.items():
-                    dest = home/f'run{n_run}'/'photos'
-                    dest.mkdir(parents=True)
-                    n_run += 1
-                    try: seconds = way([f'{url}drawn/{ms}/{faults}/{i}.jpg' for i in range(n)], dest)
-                    except Exception as error:
-                        rows.append(f'| {ms} | {faults} % | {name} | stopped: {str(error)[:100]} | | | |')
-                        continue
-                    ours_first = ours_first or seconds
-                    kept, junk = judge(dest, [looks[i] for i in good])
-                    rows.append(f'| {ms} | {faults} % | {name} | {n/seconds:.0f} | {seconds/ours_first:.1f} | {kept} of {len(good)} | {junk} |')
-                    print(rows[-1], flush=True)
-    finally: server.communicate('')
-    text = f'''# Download, resize, verify
+def measure(url: str, home: Path, ways: dict[str, Callable], looks: list[str]) -> list[Result]:
+    "Each way, for each wait and share of faults."
+    results: list[Result] = []
+    for wait in WAITS:
+        for faults in FAULTS:
+            good = [i for i in range(len(looks)) if i % 100 >= faults]
+            urls = [f'{url}drawn/{wait}/{faults}/{i}.jpg' for i in range(len(looks))]
+            for name, way in ways.items():
+                dest = home/f'run{len(results)}'/'photos'
+                dest.mkdir(parents=True)
+                result = Result(wait, faults, name, 0, len(good), 0, 0)
+                try:
+                    result.seconds = way(urls, dest)
+                    result.kept, result.junk = judge(dest, [looks[i] for i in good])
+                except Exception as error:   # another program's trouble is a row, not the end
+                    result.stopped = str(error)[:100]
+                results.append(result)
+                print(result, flush=True)
+    return results
 
-Made by `python benchmarks/download.py --n {n}` on {cores} cores that had a load of {load:.1f} from other programs: {n} drawings of 1000 pixels ({sum(map(len, bodies))/n/1000:.0f} kB) from a local server in a process of its own,
-on the same cores. "Faults" are, in equal parts: {', '.join(str(f).replace('_', ' ') for f in FAULTS)} ("torn": the first half of a photo; "dot": one pixel).
-The server stands for the many hosts of a real list, so `per_host=64`, as many as `workers`. fastai's calls are as in the article, with its own 8 workers; img2dataset has 2 processes of 64 threads.
-Python's imports are not counted. With a load far above the number of cores only the ratios say something.
 
-| answer after, ms | faults | | addresses a second | time, ours = 1 | photos kept | junk or copies kept |
+def row(result: Result, results: list[Result]) -> str:
+    "A result as a line of the table."
+    start = f'| {result.wait} | {result.faults} % | {result.name} |'
+    if result.stopped:
+        return f'{start} stopped: {result.stopped} | | | |'
+    first = next(r for r in results if (r.wait, r.faults) == (result.wait, result.faults))
+    n = result.good*100//(100 - result.faults)
+    return (f'{start} {n/result.seconds:.0f} | {result.seconds/first.seconds:.1f} | '
+            f'{result.kept} of {result.good} | {result.junk} |')
+
+
+def report(results: list[Result], n: int, size: float, load: float, rates: list[float], why: str) -> str:
+    "The page."
+    from hostile import FAULTS as KINDS  # type: ignore[import-not-found]
+    cores = usable_cores()
+    kinds = ', '.join(str(kind).replace('_', ' ') for kind in KINDS)
+    missing = f'\n`img2dataset` could not be installed: {why}\n' if why else ''
+    return f'''# Download, resize, verify
+
+Made by `python benchmarks/download.py --n {n}` on {cores} cores that had a load of {load:.1f} from other
+programs: {n} drawings of {SIDE} pixels ({size:.0f} kB) from a local server in a process of its own, on the
+same cores. "Faults" are, in equal parts: {kinds} ("torn": the first half of a photo; "dot": one pixel). The
+server stands for the many hosts of a real list, so `per_host=64`, as many as `workers`.
+fastai runs as in the article, with its own 8 workers; img2dataset has 2 processes of 64 threads. Imports are
+not counted.
+With a load far above the number of cores only the ratios say something.
+
+| answer after, ms | faults | | addresses a second | time, ours = 1 | kept | junk kept |
 | --- | --- | --- | --- | --- | --- | --- |
-''' + '\n'.join(rows) + f'''
-
-{f'`img2dataset` could not be installed: {why}' if why else ''}
-Decode, resize and encode alone, in {cores} threads: {pools[0]:.0f} photos a second; in {cores} processes: {pools[1]:.0f}. Start-up counts too: img2dataset
-starts processes, which weighs the more, the fewer photos there are. If `download_photos` reaches about this rate, these cores are its bound and not the waiting.
-The goal is five times the article's speed at 50 ms.
+{chr(10).join(row(result, results) for result in results)}
+{missing}
+Decode, look, resize and encode alone, in {cores} threads: {rates[0]:.0f} photos a second; in {cores}
+processes: {rates[1]:.0f}. If `download_photos` reaches about this rate, these cores are its bound,
+and not the waiting.
 '''
-    (here/'download.md').write_text(text.replace('\n\n\n', '\n\n'), encoding='utf-8')
-    print(text)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('--n', type=int, default=200, help='photos')
+    parser.add_argument('--img2dataset', metavar='PYTHON', type=Path,
+                        help='the Python of an environment that has it (default: one is made, in minutes)')
+    args = parser.parse_args()
+    sys.path.insert(0, str(SERVER.parent))
+    home, load = Path(tempfile.mkdtemp()), os.getloadavg()[1]
+    (home/'drawings').mkdir()
+    with ProcessPoolExecutor() as pool:
+        looks = list(pool.map(partial(save_drawing, home/'drawings'), range(args.n), chunksize=20))
+    bodies = [(home/'drawings'/f'{i}.jpg').read_bytes() for i in range(args.n)]
+    rates = [rate(pool(usable_cores()), bodies) for pool in (ThreadPoolExecutor, ProcessPoolExecutor)]
+    python, why = (args.img2dataset, '') if args.img2dataset else install_img2dataset(home/'env')
+    ways: dict[str, Callable] = {'`download_photos`': ours, "the article's three calls": article}
+    if not why:
+        ways['`img2dataset`'] = partial(img2dataset, python)
+    server = subprocess.Popen([sys.executable, SERVER, home/'drawings'], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    try:
+        results = measure(server.stdout.readline().strip(), home, ways, looks)
+    finally:
+        server.communicate('')
+    size = sum(map(len, bodies))/len(bodies)/1000
+    (HERE/'download.md').write_text(report(results, args.n, size, load, rates, why), encoding='utf-8')
+
+
+if __name__ == '__main__':
+    main()

@@ -5,7 +5,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-os.environ.setdefault('ORT_DISABLE_TELEMETRY', '1')   # else ONNX Runtime reports to its maker, with a device id
+os.environ.setdefault('ORT_DISABLE_TELEMETRY', '1')   # else ONNX Runtime keeps a device id and reports it
 
 __version__ = "0.2.0"
 __all__ = ['Classifier', 'download_photos', 'search_images', 'train']

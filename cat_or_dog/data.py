@@ -6,8 +6,6 @@
 __all__ = ['dataloaders', 'labelled_files', 'photo_files', 'readable']
 
 # %% ../nbs/03_data.ipynb #b725af5f
-from pathlib import Path
-
 from .engine.folder import (
     labelled_files, photo_files, readable, ready_photos, writable_folder)
 from .engine.photo import upright
@@ -30,7 +28,7 @@ def dataloaders(
     label_of, held_out = dict(zip(photos.files, photos.labels)), set(photos.part(True).files)
     set_seed(seed)
     block = DataBlock(
-        blocks=(ImageBlock, CategoryBlock),
+        blocks=(ImageBlock, CategoryBlock),   # type: ignore[arg-type]
         get_items=lambda _: photos.files,
         splitter=FuncSplitter(held_out.__contains__) if held_out else RandomSplitter(valid_pct, seed=seed),
         get_x=upright,
@@ -39,4 +37,4 @@ def dataloaders(
     )
     train_photos = len(photos) - (len(held_out) or int(len(photos)*valid_pct))
     # An incomplete batch is dropped in training: a bigger one than all photos would leave none.
-    return block.dataloaders(path, path=writable_folder(), bs=min(bs, train_photos), num_workers=0)
+    return block.dataloaders(path, path=str(writable_folder()), bs=min(bs, train_photos), num_workers=0)

@@ -8,7 +8,7 @@ from house import ROOT
 # tests never ask the live web: its answers are recorded, or local servers play it
 os.environ['CAT_OR_DOG_OFFLINE'] = '1'
 
-# What a test needs is told by its module, or by a fixture that it asks for. All others are fast.
+# What a test needs is told by its module, by a fixture that it asks for, or by its name. All others are fast.
 MODULES = {
     'slow': {'test_browser', 'test_convert', 'test_demo'},
     'browser': {'test_browser'},
@@ -22,13 +22,21 @@ MODULES = {
     },
 }
 FIXTURES = {'photos': {'photos'}, 'browser': {'open_page'}}
+SLOW = {
+    'test_a_full_queue_says_when_to_ask_again', 'test_demo', 'test_fifty_clients_at_once',
+    'test_fine_tune_gives_the_same_kind_of_model', 'test_five_thousand_photos', 'test_killed_ten_times',
+    'test_search_download_train_evaluate_predict', 'test_slow_clients_and_clients_that_hang_up_harm_nobody',
+    'test_the_articles_resnet18_end_to_end', 'test_the_command_serves_until_ctrl_c',
+    'test_the_exported_folder_needs_nothing_else', 'test_the_exported_folder_runs_by_itself'}
 NOT_FAST = {'slow', 'browser', 'photos'}
 
 
 def marks_of(item) -> set[str]:
-    "The marks that a test gets from its module and its fixtures."
+    "The marks that a test gets from its module, its fixtures and its name."
     by_module = {mark for mark, modules in MODULES.items() if item.module.__name__ in modules}
-    return by_module | {mark for mark, fixtures in FIXTURES.items() if fixtures & set(item.fixturenames)}
+    by_fixture = {mark for mark, fixtures in FIXTURES.items() if fixtures & set(item.fixturenames)}
+    by_name = {'slow'} if item.originalname in SLOW else set()
+    return by_module | by_fixture | by_name
 
 
 def pytest_collection_modifyitems(items):

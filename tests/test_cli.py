@@ -1,4 +1,5 @@
 """The command line's contract: standard output, exit codes, and that errors are one sentence."""
+
 import json
 import os
 import shutil
@@ -27,25 +28,25 @@ def test_search_download_train_evaluate_predict(tmp_path):
     listed = call('search', 'cat', 'dog', '--n', 30, '--source', 'drawings')
     assert all(line.split('\t')[0] in ('cat', 'dog') for line in listed.splitlines())
     found = json.loads(call('search', 'cat', 'dog', '--n', 30, '--source', 'drawings', '--json'))
-    assert [r['label'] for r in found['results']] == ['cat']*30 + ['dog']*30
+    assert [r['label'] for r in found['results']] == ['cat'] * 30 + ['dog'] * 30
     for name, text in ('list.txt', listed), ('list.json', json.dumps(found)):
-        (tmp_path/name).write_text(text)
-    report = json.loads(call('download', tmp_path/'list.txt', tmp_path/'photos', '--json'))
+        (tmp_path / name).write_text(text)
+    report = json.loads(call('download', tmp_path / 'list.txt', tmp_path / 'photos', '--json'))
     for label in ('cat', 'dog'):
         counts = report['labels'][label]
         assert counts['kept'] + counts['refused'] == 30 and counts['kept'] == len(
-            list((tmp_path/'photos'/label).glob('*.jpg'))
+            list((tmp_path / 'photos' / label).glob('*.jpg'))
         )
     # the drawings come with some broken answers
     assert sum(counts['refused'] for counts in report['labels'].values()) > 0
-    again = json.loads(call('download', tmp_path/'list.json', tmp_path/'photos2', '--json'))
+    again = json.loads(call('download', tmp_path / 'list.json', tmp_path / 'photos2', '--json'))
     assert again['labels'] == report['labels']
-    trained = json.loads(call('train', tmp_path/'photos', '--out', tmp_path/'model.onnx', '--json'))
+    trained = json.loads(call('train', tmp_path / 'photos', '--out', tmp_path / 'model.onnx', '--json'))
     assert trained['labels'] == ['cat', 'dog'] and 'error_rate' in trained['validation']
-    (tmp_path/'photos'/'cat'/'broken.jpg').write_bytes(b'oops')
-    result = json.loads(call('evaluate', tmp_path/'photos', '--model', tmp_path/'model.onnx', '--json'))
+    (tmp_path / 'photos' / 'cat' / 'broken.jpg').write_bytes(b'oops')
+    result = json.loads(call('evaluate', tmp_path / 'photos', '--model', tmp_path / 'model.onnx', '--json'))
     assert (
-        result['error_rate'] == result['errors']/result['n'] < 0.1
+        result['error_rate'] == result['errors'] / result['n'] < 0.1
         and result['unreadable'] == len(result['reasons']) == 1
     )
 
@@ -66,15 +67,15 @@ def test_search_says_whose_photo_it_is(tmp_path):
         'query',
         'time',
     }
-    (tmp_path/'list.txt').write_text('dog\thttps://a.example/1.jpg\n')
+    (tmp_path / 'list.txt').write_text('dog\thttps://a.example/1.jpg\n')
     assert 'open licence' in call(
-        'search', 'dog', '--license', 'open', '--source', tmp_path/'list.txt', code=1
+        'search', 'dog', '--license', 'open', '--source', tmp_path / 'list.txt', code=1
     )
 
 
 def test_predict_gives_a_line_a_photo(tmp_path, model_file):
-    draw('cat', 70).save(tmp_path/'a.jpg')
-    (tmp_path/'b.jpg').write_text('no photo')
+    draw('cat', 70).save(tmp_path / 'a.jpg')
+    (tmp_path / 'b.jpg').write_text('no photo')
     done = subprocess.run(
         [*command, 'predict', 'a.jpg', 'b.jpg', '--model', model_file, '--json'],
         cwd=tmp_path,
@@ -92,33 +93,33 @@ def test_predict_gives_a_line_a_photo(tmp_path, model_file):
 
 def test_predict_a_folder_to_a_table(tmp_path, model_file):
     for label in ('cat', 'dog'):
-        (tmp_path/'photos'/label).mkdir(parents=True)
+        (tmp_path / 'photos' / label).mkdir(parents=True)
         for i in range(3):
-            draw(label, i).save(tmp_path/'photos'/label/f'{i}.jpg')
+            draw(label, i).save(tmp_path / 'photos' / label / f'{i}.jpg')
     said = call('predict', 'photos', '--model', model_file, '--out', 'rows.csv', cwd=tmp_path)
     assert said == 'rows.csv: 6 photos; 0 could not be read.\n'
-    rows = (tmp_path/'rows.csv').read_text().splitlines()
+    rows = (tmp_path / 'rows.csv').read_text().splitlines()
     assert len(rows) == 7 and rows[1].startswith('photos/cat/0.jpg,cat,')
 
 
 def test_train_twice_predicts_the_same(drawn, tmp_path):
     for name in 'ab':
-        call('train', drawn, '--out', tmp_path/f'{name}.onnx', '--seed', 7, '--size', 96)
-    assert (tmp_path/'a.onnx').read_bytes() == (tmp_path/'b.onnx').read_bytes()
+        call('train', drawn, '--out', tmp_path / f'{name}.onnx', '--seed', 7, '--size', 96)
+    assert (tmp_path / 'a.onnx').read_bytes() == (tmp_path / 'b.onnx').read_bytes()
 
 
 def folder(tmp_path, **labels):
     for label, n in labels.items():
-        (tmp_path/label).mkdir()
+        (tmp_path / label).mkdir()
         for i in range(n):
-            draw('cat', i, size=64).save(tmp_path/label/f'{i}.jpg')
+            draw('cat', i, size=64).save(tmp_path / label / f'{i}.jpg')
     return tmp_path
 
 
 @pytest.mark.parametrize('labels, reason', [({}, 'no '), (dict(cat=12), 'cat'), (dict(cat=12, dog=1), 'dog')])
 def test_folders_that_cannot_be_trained_on(tmp_path, labels, reason):
-    said = call('train', folder(tmp_path, **labels), '--out', tmp_path/'model.onnx', code=1)
-    assert reason in said and said.count('\n') == 1 and not (tmp_path/'model.onnx').exists()
+    said = call('train', folder(tmp_path, **labels), '--out', tmp_path / 'model.onnx', code=1)
+    assert reason in said and said.count('\n') == 1 and not (tmp_path / 'model.onnx').exists()
 
 
 @pytest.mark.parametrize(
@@ -154,12 +155,12 @@ def test_wrong_usage(args):
 
 
 def test_nothing_kept_is_a_refusal(tmp_path):
-    (tmp_path/'list.txt').write_text('cat\thttp://127.0.0.1:1/a.jpg\n')
-    assert 'not one photo' in call('download', tmp_path/'list.txt', tmp_path/'photos', code=1)
+    (tmp_path / 'list.txt').write_text('cat\thttp://127.0.0.1:1/a.jpg\n')
+    assert 'not one photo' in call('download', tmp_path / 'list.txt', tmp_path / 'photos', code=1)
 
 
 def test_no_permission_keeps_the_old_model(drawn, tmp_path):
-    target = tmp_path/'taken'
+    target = tmp_path / 'taken'
     target.mkdir()
     said = call('train', drawn, '--out', target, code=1)
     # said before training
@@ -167,7 +168,7 @@ def test_no_permission_keeps_the_old_model(drawn, tmp_path):
 
 
 def test_ctrl_c_leaves_earlier_results_whole(drawn, tmp_path):
-    cache, target = tmp_path/'cache', tmp_path/'models'/'model.onnx'
+    cache, target = tmp_path / 'cache', tmp_path / 'models' / 'model.onnx'
     # or the features are known, and it is done at once
     shutil.copytree(cache_folder(), cache, ignore=shutil.ignore_patterns('features.db*'))
     target.parent.mkdir()
@@ -181,7 +182,7 @@ def test_ctrl_c_leaves_earlier_results_whole(drawn, tmp_path):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     # it has begun to look at the photos
-    while not (cache/'features.db').exists():
+    while not (cache / 'features.db').exists():
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
     said = process.communicate()[1]
@@ -202,10 +203,78 @@ def test_head_of_a_pipe():
 
 
 def test_demo(tmp_path):
-    result = json.loads(call('demo', '--dest', tmp_path/'lesson', '--n', 25, '--json', cwd=tmp_path))
+    result = json.loads(call('demo', '--dest', tmp_path / 'lesson', '--n', 25, '--json', cwd=tmp_path))
     for key in ('photos', 'model', 'contact_sheet'):
         assert Path(result[key]).exists()
-    assert result['new_right'] >= result['new_pictures']*0.6
-    shutil.rmtree(tmp_path/'lesson'/'photos')
+    assert result['new_right'] >= result['new_pictures'] * 0.6
+    shutil.rmtree(tmp_path / 'lesson' / 'photos')
     # and once more, over what is there
-    call('demo', '--dest', tmp_path/'lesson', '--n', 25, '--source', 'drawings')
+    call('demo', '--dest', tmp_path / 'lesson', '--n', 25, '--source', 'drawings')
+
+
+def test_predict_takes_standard_input_and_an_address(tmp_path, model_file):
+    from cat_or_dog.engine.drawing_server import drawing_urls
+
+    photo = tmp_path / 'dog.jpg'
+    draw('dog', 905).save(photo)
+    done = subprocess.run(
+        [*command, 'predict', '-', '--model', model_file], input=photo.read_bytes(), capture_output=True
+    )
+    assert done.returncode == 0 and done.stdout.decode().startswith('standard input: dog (')
+    private = drawing_urls('dog', 1)[0]  # on this computer: a stranger's address may not lead there
+    assert 'private network' in call('predict', private, '--model', model_file, code=1)
+    assert 'not a web address' not in call(
+        'predict', 'https://no-such-host.invalid/1.jpg', '--model', model_file, code=1
+    )
+
+
+def test_info_prints_the_card(model_file):
+    assert '30 × cat, 30 × dog' in call('info', model_file)
+    assert json.loads(call('info', model_file, '--json'))['labels'] == ['cat', 'dog']
+
+
+def test_evaluate_says_not_seen_before_only_where_it_knows(drawn, tmp_path, model_file):
+    from cat_or_dog.engine.drawings import save_drawings
+
+    assert 'had not seen' not in (same := call('evaluate', drawn, '--model', model_file)) and '60' in same
+    save_drawings(tmp_path, range(500, 510))
+    assert '20 photos' in (new := call('evaluate', tmp_path, '--model', model_file)) and new != same
+
+
+def test_check_and_clean_only_report_unless_asked(tmp_path):
+    from cat_or_dog.engine.drawings import save_drawings
+
+    files = save_drawings(tmp_path / 'photos', range(20))
+    shutil.copy(files[0], files[0].with_name('again.jpg'))
+    before = sorted(tmp_path.rglob('*'))
+    call('check', tmp_path / 'photos', code=1)
+    rows = json.loads(call('clean', tmp_path / 'photos', '--json'))['suspects']
+    assert {Path(row['file']).name for row in rows if row['problem'] == 'duplicate'} <= {
+        '000.jpg',
+        'again.jpg',
+    }
+    assert {row['suggestion'] for row in rows if row['problem'] == 'duplicate'} == {'set aside'}
+    assert sorted(tmp_path.rglob('*')) == before
+    call('clean', tmp_path / 'photos', '--apply')
+    assert len(list((tmp_path / 'photos' / '.set-aside').rglob('*.jpg'))) == 1
+    assert 'as it should be' in call('check', tmp_path / 'photos')
+
+
+def test_search_says_what_it_asks_for():
+    done = subprocess.run(
+        [*command, 'search', 'cat', '--n', '2', '--source', 'drawings'], capture_output=True, text=True
+    )
+    assert "'cat photo'" in done.stderr or 'cat photo' in done.stderr
+    assert len(done.stdout.splitlines()) == 2
+
+
+def test_output_is_utf_8_whatever_the_machine_says():
+    ascii_only = os.environ | {'PYTHONIOENCODING': 'ascii'}
+    done = subprocess.run(
+        [*command, 'search', '猫', '--n', '1', '--source', 'drawings'], capture_output=True, env=ascii_only
+    )
+    assert done.returncode == 0 and done.stdout.decode('utf-8').startswith('猫\t')
+
+
+def test_help_has_an_example():
+    assert 'cat-or-dog train photos --out model.onnx' in call('train', '--help')

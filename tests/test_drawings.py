@@ -155,7 +155,7 @@ def test_only_cats_and_dogs_have_addresses():
 
 
 def test_threads_that_ask_together_get_one_server(monkeypatch):
-    drawing_server._started.cache_clear()
+    drawing_server.the_server.cache_clear()
     gate = threading.Barrier(8)
     def ask(_):
         gate.wait()

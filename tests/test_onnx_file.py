@@ -1,4 +1,5 @@
 """Model files: what is refused before it is opened, what is refused after, and what no answer is."""
+
 import json
 import os
 import resource
@@ -16,10 +17,11 @@ from cat_or_dog.predict import Classifier, ModelError
 
 SIZE = 64
 ARRAYS = {'rows_and_columns': [1, 2], 'none': [0], 'two': [2], 'one': [1]}
-MEANS = [   # two numbers for a photo: the means of its red and its green
+MEANS = [  # two numbers for a photo: the means of its red and its green
     helper.make_node('Cast', ['photo'], ['float_photo'], to=TensorProto.FLOAT),
     helper.make_node('ReduceMean', ['float_photo', 'rows_and_columns'], ['means'], keepdims=0),
-    helper.make_node('Slice', ['means', 'none', 'two', 'one'], ['logits'])]
+    helper.make_node('Slice', ['means', 'none', 'two', 'one'], ['logits']),
+]
 SOFTMAX = helper.make_node('Softmax', ['logits'], ['probabilities'])
 BLACK = np.zeros((SIZE, SIZE, 3), np.uint8)
 GREY = np.full((SIZE, SIZE, 3), 100, np.uint8)
@@ -30,9 +32,12 @@ def tiny(nodes=(SOFTMAX,), outputs=ANSWERS, arrays=None, text=None, **metadata):
     "A model file of a few hundred bytes, for what can't be said with a big one."
     values = ARRAYS | (arrays or {})
     graph = helper.make_graph(
-        MEANS + list(nodes), 'tiny', [helper.make_tensor_value_info('photo', TensorProto.UINT8, ['n', 'h', 'w', 3])],
+        MEANS + list(nodes),
+        'tiny',
+        [helper.make_tensor_value_info('photo', TensorProto.UINT8, ['n', 'h', 'w', 3])],
         [helper.make_tensor_value_info(*output) for output in outputs],
-        [numpy_helper.from_array(np.array(value), name) for name, value in values.items()])
+        [numpy_helper.from_array(np.array(value), name) for name, value in values.items()],
+    )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 18)], ir_version=9)
     known = {'format': FORMAT, 'labels': ['cat', 'dog'], 'size': SIZE} | metadata
     helper.set_model_props(model, {'cat_or_dog': json.dumps(known) if text is None else text})
@@ -61,16 +66,21 @@ def model(model_file):
 def test_the_tiny_model_is_fine():
     "All tests below change one thing in a file that works."
     answer = Classifier(tiny()).predict(GREY)
-    assert answer.probabilities == {'cat': .5, 'dog': .5} and not answer.neither and answer.familiarity is None
+    assert (
+        answer.probabilities == {'cat': 0.5, 'dog': 0.5} and not answer.neither and answer.familiarity is None
+    )
 
 
 # Before it is opened
 
+
 @pytest.mark.parametrize('part', [0, 1, 10, 1000, 0.5, 0.999])
 def test_a_torn_file_is_refused_before_it_is_opened(model, part, monkeypatch):
     "By our own reader: ONNX Runtime, which would refuse it too, never sees it."
-    monkeypatch.setattr(onnx_file.ort, 'InferenceSession', lambda *args, **options: pytest.fail('it was opened'))
-    data = model.data[:part if isinstance(part, int) else int(len(model.data)*part)]
+    monkeypatch.setattr(
+        onnx_file.ort, 'InferenceSession', lambda *args, **options: pytest.fail('it was opened')
+    )
+    data = model.data[: part if isinstance(part, int) else int(len(model.data) * part)]
     with pytest.raises(ModelError, match='not a complete ONNX model'):
         Classifier(data)
 
@@ -94,10 +104,14 @@ def with_node(model, *args, **options):
     return proto.SerializeToString()
 
 
-@pytest.mark.parametrize('node, options, reason', [
-    (('ConstantOfShape', ['probabilities'], ['huge']), {}, 'do not need: .ConstantOfShape'),
-    (('Loop', ['', '', 'probabilities'], ['again']), {}, 'do not need: .Loop'),
-    (('Evil', ['probabilities'], ['x']), {'domain': 'stranger'}, 'operations of its own')])
+@pytest.mark.parametrize(
+    'node, options, reason',
+    [
+        (('ConstantOfShape', ['probabilities'], ['huge']), {}, 'do not need: .ConstantOfShape'),
+        (('Loop', ['', '', 'probabilities'], ['again']), {}, 'do not need: .Loop'),
+        (('Evil', ['probabilities'], ['x']), {'domain': 'stranger'}, 'operations of its own'),
+    ],
+)
 def test_a_graph_that_could_do_more_is_refused(model, node, options, reason):
     with pytest.raises(ModelError, match=reason):
         Classifier(with_node(model, *node, **options))
@@ -106,7 +120,9 @@ def test_a_graph_that_could_do_more_is_refused(model, node, options, reason):
 def test_functions_of_a_stranger_are_refused(model):
     proto = onnx.load_from_string(model.data)
     identity = helper.make_node('Identity', ['x'], ['y'])
-    proto.functions.append(helper.make_function('stranger', 'F', ['x'], ['y'], [identity], proto.opset_import))
+    proto.functions.append(
+        helper.make_function('stranger', 'F', ['x'], ['y'], [identity], proto.opset_import)
+    )
     with pytest.raises(ModelError, match='operations of its own'):
         Classifier(proto.SerializeToString())
 
@@ -124,7 +140,7 @@ def test_a_file_that_points_at_another_file_is_refused(model, place, tmp_path, m
     monkeypatch.chdir(tmp_path)
     proto = onnx.load_from_string(model.data)
     tensor = next(t for t in proto.graph.initializer if t.name == 'weight')
-    (tmp_path/'secret.bin').write_bytes(tensor.raw_data)
+    (tmp_path / 'secret.bin').write_bytes(tensor.raw_data)
     if place == 'initializer':
         elsewhere(tensor)
     else:
@@ -174,15 +190,15 @@ def test_a_file_of_tiny_fields_keeps_nobody_busy(monkeypatch):
     monkeypatch.setattr(onnx_file, 'MAX_FIELDS', 1000)
     check_graph(tiny())
     with pytest.raises(ModelError, match='not a complete'):
-        check_graph(tiny() + number(5 << 3 | 0) + b'\0' + (number(5 << 3) + b'\0')*1000)
+        check_graph(tiny() + number(5 << 3 | 0) + b'\0' + (number(5 << 3) + b'\0') * 1000)
 
 
 def test_it_is_read_in_the_format_that_was_checked():
     "Four letters make ONNX Runtime take a file for its own format, which nothing has checked."
-    producer = b'\0\0' + b'ORTM' + b'x'*100
+    producer = b'\0\0' + b'ORTM' + b'x' * 100
     disguised = bytes([2 << 3 | 2, len(producer)]) + producer + tiny()
     assert disguised[4:8] == b'ORTM'
-    assert Classifier(disguised).predict(GREY).probability == .5   # read as what we have checked
+    assert Classifier(disguised).predict(GREY).probability == 0.5  # read as what we have checked
 
 
 def test_no_more_is_opened_than_the_list_allows(model_file):
@@ -193,7 +209,7 @@ def test_no_more_is_opened_than_the_list_allows(model_file):
 
 # Memory
 
-BOMBS = {   # each asks for 6 GB, with allowed operations
+BOMBS = {  # each asks for 6 GB, with allowed operations
     'while it is opened': """
         arrays = {'start': np.float32(0), 'end': np.float32(1.5e9), 'step': np.float32(1)}
         nodes = [helper.make_node('Range', ['start', 'end', 'step'], ['huge']),
@@ -201,7 +217,8 @@ BOMBS = {   # each asks for 6 GB, with allowed operations
     'while it runs': """
         arrays = {'pads': np.array([0, 0, 0, 1_500_000_000])}
         nodes = [helper.make_node('Pad', ['means', 'pads'], ['huge'], mode='edge'),
-                 helper.make_node('ReduceMax', ['huge', 'one'], ['unused'])]"""}
+                 helper.make_node('ReduceMax', ['huge', 'one'], ['unused'])]""",
+}
 
 
 @pytest.mark.parametrize('when', BOMBS)
@@ -210,7 +227,7 @@ def test_memory_that_a_file_may_ask_for_is_bounded(when, tmp_path):
     scope = {'np': np, 'helper': helper}
     exec('if True:' + BOMBS[when], scope)
     outputs = [*ANSWERS, ('unused', TensorProto.FLOAT, None)]
-    file = tmp_path/'bomb.onnx'
+    file = tmp_path / 'bomb.onnx'
     file.write_bytes(tiny([SOFTMAX, *scope['nodes']], outputs, scope['arrays']))
     program = '''
 import resource, sys
@@ -225,10 +242,11 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)'''
     run = subprocess.run([sys.executable, '-c', program, file], capture_output=True, text=True, check=True)
     sentence, peak = run.stdout.strip().rsplit('\n', 1)
     assert 'bomb.onnx' in sentence and '\n' not in sentence
-    assert int(peak) < 1_000_000   # kB
+    assert int(peak) < 1_000_000  # kB
 
 
 # What it says about itself
+
 
 def changed(model, **metadata):
     "The model with other metadata."
@@ -237,21 +255,47 @@ def changed(model, **metadata):
     return proto.SerializeToString()
 
 
-@pytest.mark.parametrize('metadata, reason', [
-    ({'labels': ['cat', 'dog', 'horse']}, 'does not fit'), ({'labels': 'cat'}, 'labels'),
-    ({'labels': ['cat', 'cat']}, 'labels'), ({'labels': ['cat']}, 'labels'), ({'labels': ['cat', '']}, 'labels'),
-    ({'labels': ['cat', 'a\x1b[2J']}, 'labels'), ({'labels': ['cat', 'two\nlines']}, 'labels'),
-    ({'resize': 'stretch'}, 'resize'), ({'threshold': 'high'}, 'threshold'), ({'size': 'big'}, 'size'),
-    ({'size': 16}, 'size'), ({'size': 5000}, 'size'), ({'validation': 'good'}, 'validation'),
-    ({'validation': {'n': 0}}, 'validation'), ({'photos_per_label': [1]}, 'photos_per_label'),
-    ({'versions': 3}, 'versions'), ({'licences': {'CC0': 'many'}}, 'licences'), ({'photos_seen': 7}, 'photos_seen')])
+@pytest.mark.parametrize(
+    'metadata, reason',
+    [
+        ({'labels': ['cat', 'dog', 'horse']}, 'does not fit'),
+        ({'labels': 'cat'}, 'labels'),
+        ({'labels': ['cat', 'cat']}, 'labels'),
+        ({'labels': ['cat']}, 'labels'),
+        ({'labels': ['cat', '']}, 'labels'),
+        ({'labels': ['cat', 'a\x1b[2J']}, 'labels'),
+        ({'labels': ['cat', 'two\nlines']}, 'labels'),
+        ({'resize': 'stretch'}, 'resize'),
+        ({'threshold': 'high'}, 'threshold'),
+        ({'size': 'big'}, 'size'),
+        ({'size': 16}, 'size'),
+        ({'size': 5000}, 'size'),
+        ({'validation': 'good'}, 'validation'),
+        ({'validation': {'n': 0}}, 'validation'),
+        ({'photos_per_label': [1]}, 'photos_per_label'),
+        ({'versions': 3}, 'versions'),
+        ({'licences': {'CC0': 'many'}}, 'licences'),
+        ({'photos_seen': 7}, 'photos_seen'),
+    ],
+)
 def test_wrong_metadata_is_refused(model, metadata, reason):
     with pytest.raises(ModelError, match=reason):
         Classifier(changed(model, **metadata))
 
 
-@pytest.mark.parametrize('text', ['', 'null', '[]', '{', '{"format": NaN}', '{"format": 3, "x": ' + '['*100_000,
-                                  '{"format": 3, "x": ' + '['*100_000 + ']'*100_000 + '}', '{"x": ' + '1'*6000 + '}'])
+@pytest.mark.parametrize(
+    'text',
+    [
+        '',
+        'null',
+        '[]',
+        '{',
+        '{"format": NaN}',
+        '{"format": 3, "x": ' + '[' * 100_000,
+        '{"format": 3, "x": ' + '[' * 100_000 + ']' * 100_000 + '}',
+        '{"x": ' + '1' * 6000 + '}',
+    ],
+)
 def test_metadata_that_is_no_metadata_is_refused(text):
     with pytest.raises(ModelError, match='metadata|format|not made by') as error:
         Classifier(tiny(text=text))
@@ -268,7 +312,9 @@ def test_a_size_that_the_graph_does_not_have_is_refused():
 
 @pytest.mark.parametrize('old', [1, 2, 99, None])
 def test_another_format_gets_one_sentence(model, old):
-    with pytest.raises(ModelError, match=f'its format is {old}, and this version reads {FORMAT}. Train a new one'):
+    with pytest.raises(
+        ModelError, match=f'its format is {old}, and this version reads {FORMAT}. Train a new one'
+    ):
         Classifier(changed(model, format=old))
 
 
@@ -294,29 +340,47 @@ SUM = N('ReduceMax', ['logits', 'one'], ['familiarity'], keepdims=0)
 FLAT = ('familiarity', TensorProto.FLOAT, ['n'])
 STRANGE = {
     'no softmax': ([N('Identity', ['logits'], ['probabilities'])], ANSWERS, 'do not sum to 1'),
-    'text': ([N('Cast', ['logits'], ['probabilities'], to=TensorProto.STRING)],
-             [('probabilities', TensorProto.STRING, ['n', 2])], 'other than float32'),
-    'one row for all': ([N('ReduceMean', ['logits', 'none'], ['mean']), N('Softmax', ['mean'], ['probabilities'])],
-                        [('probabilities', TensorProto.FLOAT, ['rows', 2])], 'the shape'),
-    'not a number': ([N('Log', ['logits'], ['minus']), N('Softmax', ['minus'], ['probabilities'])], ANSWERS, 'need: .Log'),
-    'zero by zero': ([N('Div', ['logits', 'logits'], ['ratio']), N('Softmax', ['ratio'], ['probabilities'])],
-                     ANSWERS, 'numbers that are none'),
-    'two signs a photo': ([SOFTMAX, N('Identity', ['logits'], ['belonging'])],
-                          [*ANSWERS, ('belonging', TensorProto.FLOAT, ['n', 2])], 'the shape')}
+    'text': (
+        [N('Cast', ['logits'], ['probabilities'], to=TensorProto.STRING)],
+        [('probabilities', TensorProto.STRING, ['n', 2])],
+        'other than float32',
+    ),
+    'one row for all': (
+        [N('ReduceMean', ['logits', 'none'], ['mean']), N('Softmax', ['mean'], ['probabilities'])],
+        [('probabilities', TensorProto.FLOAT, ['rows', 2])],
+        'the shape',
+    ),
+    'not a number': (
+        [N('Log', ['logits'], ['minus']), N('Softmax', ['minus'], ['probabilities'])],
+        ANSWERS,
+        'need: .Log',
+    ),
+    'zero by zero': (
+        [N('Div', ['logits', 'logits'], ['ratio']), N('Softmax', ['ratio'], ['probabilities'])],
+        ANSWERS,
+        'numbers that are none',
+    ),
+    'two signs a photo': (
+        [SOFTMAX, N('Identity', ['logits'], ['belonging'])],
+        [*ANSWERS, ('belonging', TensorProto.FLOAT, ['n', 2])],
+        'the shape',
+    ),
+}
 
 
 @pytest.mark.parametrize('kind', STRANGE)
 def test_an_answer_that_is_none_is_a_sentence(kind, tmp_path):
     nodes, outputs, reason = STRANGE[kind]
-    file = tmp_path/'strange.onnx'
-    file.write_bytes(tiny(nodes, outputs, threshold=.5))
+    file = tmp_path / 'strange.onnx'
+    file.write_bytes(tiny(nodes, outputs, threshold=0.5))
     with pytest.raises(ModelError, match=f'strange.onnx: .*{reason}'):
         from cat_or_dog.engine.prediction import predictions
+
         predictions(Classifier.load(file), np.stack([BLACK, BLACK + 1]))
 
 
 def test_one_sign_without_the_other_is_no_traceback():
-    answer = Classifier(tiny([SOFTMAX, SUM], [*ANSWERS, FLAT], threshold=.5)).predict(GREY)
+    answer = Classifier(tiny([SOFTMAX, SUM], [*ANSWERS, FLAT], threshold=0.5)).predict(GREY)
     assert answer.familiarity == 100 and not answer.neither
 
 
@@ -339,19 +403,32 @@ def test_weights_that_are_nan_are_a_sentence(model):
 
 def test_an_operation_that_fails_while_it_runs_is_a_sentence():
     shape = {'shape': [-1, 7]}
-    nodes = [N('Reshape', ['means', 'shape'], ['odd']), N('Slice', ['odd', 'none', 'two', 'one'], ['some']),
-             N('Softmax', ['logits'], ['probabilities']), N('ReduceMax', ['some', 'one'], ['familiarity'], keepdims=0)]
+    nodes = [
+        N('Reshape', ['means', 'shape'], ['odd']),
+        N('Slice', ['odd', 'none', 'two', 'one'], ['some']),
+        N('Softmax', ['logits'], ['probabilities']),
+        N('ReduceMax', ['some', 'one'], ['familiarity'], keepdims=0),
+    ]
     with pytest.raises(ModelError, match='failed while it was running'):
         Classifier(tiny(nodes, [*ANSWERS, FLAT], shape)).predict(GREY)
 
 
 # Files
 
-@pytest.mark.parametrize('what, reason', [('none', 'there is no such model file'), ('folder', 'that is a folder'),
-                                          ('pipe', 'a pipe or a device'), ('loop', 'cannot be read'),
-                                          ('long', 'cannot be read'), ('pickle', 'not a complete ONNX model')])
+
+@pytest.mark.parametrize(
+    'what, reason',
+    [
+        ('none', 'there is no such model file'),
+        ('folder', 'that is a folder'),
+        ('pipe', 'a pipe or a device'),
+        ('loop', 'cannot be read'),
+        ('long', 'cannot be read'),
+        ('pickle', 'not a complete ONNX model'),
+    ],
+)
 def test_what_is_no_model_file_gets_one_sentence(what, reason, tmp_path):
-    file = tmp_path/('x'*300 if what == 'long' else f'{what}.onnx')
+    file = tmp_path / ('x' * 300 if what == 'long' else f'{what}.onnx')
     if what == 'folder':
         file.mkdir()
     elif what == 'pipe':
@@ -366,19 +443,21 @@ def test_what_is_no_model_file_gets_one_sentence(what, reason, tmp_path):
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path):
-    with open(tmp_path/'huge.onnx', 'wb') as file:
-        file.truncate(onnx_file.MAX_MODEL_BYTES + 1)   # takes no room on the disk
+    with open(tmp_path / 'huge.onnx', 'wb') as file:
+        file.truncate(onnx_file.MAX_MODEL_BYTES + 1)  # takes no room on the disk
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(ModelError, match='more than 500 MB'):
-        Classifier.load(tmp_path/'huge.onnx')
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000   # kB
+        Classifier.load(tmp_path / 'huge.onnx')
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kB
 
 
 def test_a_failed_save_leaves_the_old_model_whole(model, tmp_path, monkeypatch):
-    file = tmp_path/'model.onnx'
+    file = tmp_path / 'model.onnx'
     file.write_bytes(b'the old model')
+
     def full(*args):
         raise OSError(28, 'No space left on device')
+
     monkeypatch.setattr('os.replace', full)
     with pytest.raises(OSError, match='cannot be saved.*No space left'):
         model.save(file)
@@ -387,13 +466,25 @@ def test_a_failed_save_leaves_the_old_model_whole(model, tmp_path, monkeypatch):
 
 def test_the_card_says_what_the_model_is(model_file):
     card = model_file.with_suffix('.md').read_text(encoding='utf-8')
-    for part in ('tells cat from dog', '30 × cat, 30 × dog', 'Wrong on', '95 % interval', 'Hash of the photos: '):
+    for part in (
+        'tells cat from dog',
+        '30 × cat, 30 × dog',
+        'Wrong on',
+        '95 % interval',
+        'Hash of the photos: ',
+    ):
         assert part in card
 
 
 def test_the_card_names_each_labels_own_error(model):
-    found = {'n': 40, 'errors': 8, 'error_rate': .2, 'interval': [.1, .35], 'calibration_error': .04,
-             'per_label': {'cat': {'n': 20, 'errors': 1}, 'dog': {'n': 20, 'errors': 7}}}
+    found = {
+        'n': 40,
+        'errors': 8,
+        'error_rate': 0.2,
+        'interval': [0.1, 0.35],
+        'calibration_error': 0.04,
+        'per_label': {'cat': {'n': 20, 'errors': 1}, 'dog': {'n': 20, 'errors': 7}},
+    }
     card = Classifier(changed(model, validation=found, photos_per_label={'cat': 200, 'dog': 3})).card()
     assert 'cat 1 of 20, dog 7 of 20' in card
     assert 'There are few photos of dog (3)' in card and '200 photos of cat, 3 of dog' in card

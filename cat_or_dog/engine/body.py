@@ -37,7 +37,7 @@ def body() -> bytes:
     'photo', uint8 (n, height, width, 3) -> 'maps', float32 (n, 1280, height/32, width/32): what is where;
     'features', float32 (n, 1280), the average of the maps over all places.
     """
-    return files('cat_or_dog').joinpath('weights', 'body.onnx').read_bytes()
+    return (files('cat_or_dog')/'weights'/'body.onnx').read_bytes()
 
 # %% ../../nbs/engine/body.ipynb #b10fe396
 def session_options(
@@ -206,7 +206,7 @@ def _answers(squares: list) -> np.ndarray:
     "Features, float16 (n, 1280), of n squares."
     with _one_at_a_time:   # else two threads that ask first, together, open two
         session = _session()
-    return session.run(['features'], {'photo': np.stack(squares)})[0].astype(np.float16)
+    return np.asarray(session.run(['features'], {'photo': np.stack(squares)})[0], np.float16)
 
 def _work(photos: list, size: int, cache: FeatureCache) -> list:
     """For each photo of a batch its features, float16 (1280,), or the `PhotoError` that says why there are

@@ -4,18 +4,19 @@
 
 # %% auto #0
 __all__ = ['FRAME', 'bars', 'lit', 'where', 'picture', 'answer_card', 'refusal_card', 'sentences', 'headline', 'card', 'shown',
-           'answer', 'new_button']
+           'as_upload', 'answer', 'new_button']
 
 # %% ../../nbs/engine/cards.ipynb #f5a1bc83
+import io
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from fastcore.xml import FT, Div, Figcaption, Figure, Img, P, Table, Td, Th, Tr, to_xml
+from fastcore.xml import FT, Div, Figcaption, Figure, Img, Table, Td, Th, Tr, to_xml
 from PIL import Image
 
 from .page import LANGUAGES, page_texts, verdict
-from .photo import PhotoError, data_url, open_photo, thumbnail
+from .photo import PhotoError, data_url, open_photo, thumbnail, to_jpeg
 from ..predict import Classifier
 
 # %% ../../nbs/engine/cards.ipynb #9f918bb8
@@ -138,6 +139,15 @@ def shown(
         return False, to_xml(refusal_card(words[f'error_{error.code}'].format(name=photo.name)))
 
 # %% ../../nbs/engine/cards.ipynb #227a7c55
+def as_upload(
+    photo: Image.Image | bytes,   # a picture, or what is in a file
+    name: str,                    # of the file
+) -> io.BytesIO:                  # an open file with a `name`, as the upload button gives
+    "A photo as if somebody had uploaded it."
+    file = io.BytesIO(photo if isinstance(photo, bytes) else to_jpeg(photo))
+    file.name = name
+    return file
+
 def answer(
     model: Classifier,
     path: str,              # of a photo: the way that works for big files, on Colab too

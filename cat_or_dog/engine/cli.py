@@ -6,7 +6,7 @@
 __all__ = ['OK', 'REFUSED', 'WRONG_USAGE', 'COMMANDS', 'Count', 'Port', 'MOST_CONFUSED', 'EXTRAS', 'say', 'result', 'on_stderr',
            'use_utf8', 'Command', 'command', 'count', 'port', 'add_parameter', 'parameters_of', 'fill_parser',
            'make_parser', 'call', 'words_to_ask', 'search', 'by_label', 'counts', 'download', 'check', 'clean',
-           'set_copies_aside', 'train', 'which_photos', 'evaluate', 'info', 'NamedBytes', 'from_address',
+           'as_row', 'set_copies_aside', 'train', 'which_photos', 'evaluate', 'info', 'NamedBytes', 'from_address',
            'photos_named', 'predict', 'app', 'demo', 'missing', 'one_sentence', 'is_expected', 'Stopped',
            'stop_politely', 'close_output', 'main']
 
@@ -254,12 +254,18 @@ def clean(
     with on_stderr():
         found = suspects(folder, size, seed)
     if as_json:
-        result({'suspects': [vars(one) for one in found]})
+        result({'suspects': [as_row(one) for one in found]})
     else:
         print(table(found))
     return set_copies_aside(found) if apply else OK
 
 # %% ../../nbs/engine/cli.ipynb #926149d3
+def as_row(suspect: Any) -> dict:
+    "A `Suspect` in plain words."
+    other = str(suspect.other) if suspect.other else None
+    return {'file': str(suspect.file), 'label': suspect.label, 'problem': suspect.problem,
+            'suggestion': suspect.suggestion.words, 'score': suspect.score, 'other': other}
+
 def set_copies_aside(found: list) -> int:
     "Move what `clean` calls a copy into .set-aside, and say how many."
     from cat_or_dog.engine.clean import apply
@@ -327,7 +333,7 @@ def evaluate(
         return OK
     print(how_good(found, which_photos(found['seen'])))
     print(f"{found['neither']} are like nothing that it was trained on; "
-              f"{found['unreadable']} could not be read.")
+          f"{found['unreadable']} could not be read.")
     for row in found['most_confused'][:MOST_CONFUSED]:
         print(f"  {row['file']}: {row['actual']} {row['probability']:.4f}, it says {row['predicted']}")
     return OK

@@ -214,9 +214,9 @@ def check_same(
         files = _trial_photos(Path(folder))
         last_step = getcallable(learn.loss_func, 'activation')
         theirs = last_step(network(_as_it_sees(learn, files)))
-        # Type: ignore[arg-type].
-        ours = model(torch.from_numpy(np.stack([pixels(file, size, way) for file in files])))
-    if theirs.shape != ours.shape or (theirs - ours).abs().max() > SAME:
+        seen = [pixels(file, size, way) for file in files]   # type: ignore[arg-type]
+        ours = model(torch.from_numpy(np.stack(seen)))
+    if theirs is None or ours is None or theirs.shape != ours.shape or (theirs - ours).abs().max() > SAME:
         raise _refuse('it answers other numbers than a file with its Resize, Normalize and softmax would; '
                       'transforms that change the size for the whole batch (aug_transforms(size=…)) are one '
                       'reason: leave them out')

@@ -92,7 +92,7 @@ def article_way(
     learn.fine_tune(3)
     seconds = time.perf_counter() - start
     train, hidden = ([Path(file) for file in part.items] for part in (dls.train_ds, dls.valid_ds))
-    errors = round(float(learn.validate()[1])*len(hidden))
+    errors = round(float((learn.validate() or [0, 0])[1])*len(hidden))
     file = io.BytesIO()
     torch.save(learn.model.state_dict(), file)   # the weights alone, without fastai's pickle
     megabytes = len(file.getvalue())/MEGABYTE

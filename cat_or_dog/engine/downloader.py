@@ -21,6 +21,7 @@ from threading import BoundedSemaphore
 from typing import Any
 
 import httpx
+import msgspec
 from msgspec.structs import replace
 from tqdm.auto import tqdm
 
@@ -42,7 +43,8 @@ def wanted_row(
     if isinstance(photo, ManifestRow):
         return photo
     about = {'url': photo} if isinstance(photo, str) else photo if isinstance(photo, dict) else vars(photo)
-    return ManifestRow(str(about['url']), **{name: str(about.get(name) or '') for name in _ABOUT})
+    known = {name: str(about.get(name) or '') for name in _ABOUT}
+    return msgspec.convert({'url': str(about['url'])} | known, ManifestRow)
 
 # %% ../../nbs/engine/downloader.ipynb #fb2f7674
 _cores = BoundedSemaphore(usable_cores())

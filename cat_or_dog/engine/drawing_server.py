@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['MISSING', 'HTML', 'TORN', 'EMPTY', 'BROKEN', 'EVERY', 'FIRST', 'NUMBER', 'LABEL', 'HOW', 'ADDRESS', 'HALF',
-           'drawing_name', 'drawing_jpeg', 'answer', 'Handler', 'DrawingServer', 'serve_drawings', 'drawing_urls',
-           'is_drawing', 'served_now']
+           'drawing_name', 'drawing_jpeg', 'answer', 'Handler', 'DrawingServer', 'serve_drawings', 'the_server',
+           'drawing_urls', 'is_drawing', 'served_now']
 
 # %% ../../nbs/engine/drawing_server.ipynb #25e3d251
 import re
@@ -76,10 +76,10 @@ _one_at_a_time = threading.Lock()   # else two threads that ask first, together,
 def serve_drawings() -> str:
     "Start the drawing server on a free port of 127.0.0.1, if it does not run yet; its address."
     with _one_at_a_time:
-        return _started()
+        return the_server()
 
 @lru_cache   # one server a program
-def _started() -> str:
+def the_server() -> str:
     server = DrawingServer(('127.0.0.1', 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return f'http://127.0.0.1:{server.server_port}/drawings/'

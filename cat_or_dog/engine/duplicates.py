@@ -7,7 +7,6 @@ __all__ = ['SIDE', 'ALIKE', 'SAME_WITHIN', 'look', 'is_look', 'likeness', 'alike
            'looks_of', 'confirmed', 'copies_among', 'worse_copies']
 
 # %% ../../nbs/engine/duplicates.ipynb #6db27872
-import os
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Sequence
@@ -103,10 +102,10 @@ class _Looks:
 
 def _best_margin(ways: list, rows: slice, beyond: int) -> np.ndarray:
     "For the photos `rows` and those from `beyond` on: by how much the best way of looking is over the line."
-    best = None
-    for left, right in ways:
-        margin = left[rows] @ right[beyond:].T
-        best = margin if best is None else np.maximum(best, margin, out=best)
+    margins = (left[rows] @ right[beyond:].T for left, right in ways)
+    best = next(margins)
+    for margin in margins:
+        np.maximum(best, margin, out=best)
     return best
 
 # %% ../../nbs/engine/duplicates.ipynb #91056f00

@@ -74,10 +74,10 @@ def requirements(
     owners: dict | None = None,        # imported name -> packages that bring it; `None`: as installed here
 ) -> str:
     "requirements.txt for these packages, as installed here."
-    owners = packages_distributions() if owners is None else owners
+    known = packages_distributions() if owners is None else owners
     pins = {}
-    for name in sorted(imported & set(owners)):
-        package = owners[name][0]
+    for name in sorted(imported & set(known)):
+        package = known[name][0]
         pins[PLAIN.get(package, package)] = version(package)
     return ''.join(f'{package}=={pin}\n' for package, pin in sorted(pins.items()))
 

@@ -162,8 +162,9 @@ def _quota() -> int | None:
 # %% ../../nbs/engine/files.ipynb #47d5d1a0
 def usable_cores() -> int:
     "How many processor cores this program may use, at least 1: affinity and control group are obeyed."
-    if hasattr(os, 'process_cpu_count'):   # Python 3.13 and newer
-        allowed = os.process_cpu_count()
+    count = getattr(os, 'process_cpu_count', None)   # Python 3.13 and newer
+    if count:
+        allowed = count()
     elif hasattr(os, 'sched_getaffinity'):
         allowed = len(os.sched_getaffinity(0))
     else:

@@ -52,7 +52,7 @@ ReLU | ReLU | the simplest bend: negative numbers become 0, the others stay | 07
 predictions | 予測 | what the model says for its inputs; the labels play no part in it | 07_theory
 inference | 推論 | using a trained model on new inputs; nothing in it changes any more | 05_predict
 logits | ロジット | the raw numbers that come out of a model, before softmax makes probabilities of them | 07_theory
-softmax | ソフトマックス | the function that turns raw numbers into probabilities that add up to 1 | 04_train
+softmax | ソフトマックス | the function that turns raw numbers into probabilities that add up to 1 | 07_theory
 probability | 確率 | how sure the model is of a label, from 0 to 1 | 05_predict
 body | ボディ | the part of a model that turns a photo into features | 04_train
 head | ヘッド | the last part of a model, from features to one number for each label | 04_train
@@ -63,10 +63,10 @@ fine-tuning | ファインチューニング(微調整) | training a pretrained 
 logistic regression | ロジスティック回帰 | the simplest model that gives probabilities: one weighted sum, squeezed to lie between 0 and 1 | 04_train
 PCA | 主成分分析 | turning a cloud of points so that one sees the directions in which it is widest | 04_train
 clustering | クラスタリング | sorting items into groups by what they have in common, without any labels | 08_limits
-quantisation | 量子化 | writing the numbers of a network as whole numbers times a scale | 04_train
+quantisation | 量子化 | writing the numbers of a network as whole numbers times a scale | engine/body
 ONNX | ONNX | a file format for models that holds mathematics and numbers, and nothing that runs by itself | 05_predict
 pickle | pickle | Python's own file format, which can run any program when it is opened | 05_predict
-model card | モデルカード | a page that says what a model knows, how good it is, and what not to use it for | 05_predict
+model card | モデルカード | a page that says what a model knows, how good it is, and what not to use it for | engine/model_file
 deployment | デプロイ | putting a model where people can use it | 06_app
 batch norm | バッチ正規化 | a layer that shifts and scales its inputs to a standard range, batch by batch | 09_line_by_line
 '''
@@ -81,12 +81,11 @@ gradient | 勾配 | for each parameter, how fast the loss would rise if that par
 gradient descent | 勾配降下法 | taking many small steps against the gradient, so that the loss goes down | 07_theory
 backpropagation | 誤差逆伝播法 | working out all gradients of a network at once, from the last layer back to the first | 07_theory
 learning rate | 学習率 | how far each training step moves the parameters against their gradients | 07_theory
-learning rate finder | 学習率ファインダー | a short trial with larger and larger learning rates, to see where the loss falls fastest | 04_train
 optimiser | オプティマイザ | the rule that changes the parameters, given their gradients and the learning rate | 07_theory
 epoch | エポック | one walk through the whole training set | 04_train
 freezing | 凍結 | keeping some parameters, mostly those of the body, as they are while others learn | 04_train
 callback | コールバック | an object that fastai calls at every step of the training, to watch it or to change it | 09_line_by_line
-regularisation | 正則化 | holding a model back, so that it follows the pattern and not each single item | 04_train
+regularisation | 正則化 | holding a model back, so that it follows the pattern and not each single item | engine/head
 weight decay | 重み減衰 | making all weights a little smaller in each step, as a form of regularisation | 09_line_by_line
 dropout | ドロップアウト | switching some units off at random in each training step, so that none relies on another | 09_line_by_line
 cross-validation | 交差検証 | holding back one part of the data after the other, and measuring on each in turn | 04_train
@@ -107,7 +106,7 @@ confidence interval | 信頼区間 | where the true number probably lies, given 
 generalisation | 汎化 | doing well on what was never seen, and not only on the training set | 07_theory
 overfitting | 過学習 | learning the training items by heart: better and better on them, worse and worse on new ones | 07_theory
 top losses | 損失の大きい例 | the items that surprised the model most, where wrong labels are often found | 04_train
-confusion matrix | 混同行列 | a table that counts each label against what the model said | 04_train
+confusion matrix | 混同行列 | a table that counts each label against what the model said | engine/scores
 learning curve | 学習曲線 | the error rate against the number of training items | 04_train
 calibration | キャリブレーション | whether the model is right as often as it says: of all answers with 80 %, 80 % should be right | 08_limits
 domain shift | ドメインシフト | when the model meets other data than it was trained on, such as photos after drawings | 08_limits

@@ -164,13 +164,13 @@ def hide_in_turn(
     turns: Sequence[int] | None = None,    # the folds to hide, `None`: all; sums of the others stay 0
 ) -> Hidden:
     "Predict each photo by a head that was fitted without its fold, for one λ after the other."
-    turns = np.unique(fold).tolist() if turns is None else turns
-    asked = np.isin(fold, turns)
-    weights = {k: np.zeros((turned.Z.shape[1], targets.shape[1]), targets.dtype) for k in turns}
+    hide: list[int] = np.unique(fold).tolist() if turns is None else list(turns)
+    asked = np.isin(fold, hide)
+    weights = {k: np.zeros((turned.Z.shape[1], targets.shape[1]), targets.dtype) for k in hide}
     tried, sums, least = [], [], np.inf
     for lam in tqdm(lambdas, desc='choosing λ', unit='λ', leave=False, disable=targets.size < LARGE):
         hidden = np.zeros_like(targets)
-        for k in turns:
+        for k in hide:
             out = fold == k
             problem = Problem(turned.Z[~out], targets[~out], start[~out], lam)
             weights[k] = minimise(problem.loss, weights[k], turned.curvature(lam), _NEARLY)
@@ -330,7 +330,7 @@ def curve_from_features(
         wrong = []
         for _ in range(repeats):
             chosen = np.concatenate([rng.choice(pool, n, replace=False) for pool in pools])
-            head = fit_head(X[chosen], y[chosen], start, seed)
+            head = fit_head(X[chosen], y[chosen].tolist(), start, seed)
             said = np.array(head.labels)[head.probabilities(X[held_back]).argmax(1)]
             wrong.append(float((said != y[held_back]).mean()))
         points.append(CurvePoint(n, float(np.mean(wrong)), min(wrong), max(wrong)))

@@ -18,7 +18,7 @@ import numpy as np
 @lru_cache
 def _head_file() -> dict:
     "The arrays of the shipped file, read once."
-    path = files('cat_or_dog').joinpath('weights', 'imagenet_head.npz')
+    path = files('cat_or_dog')/'weights'/'imagenet_head.npz'
     with path.open('rb') as file, np.load(file, allow_pickle=False) as arrays:
         return {name: arrays[name] for name in arrays.files}
 

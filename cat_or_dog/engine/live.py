@@ -41,7 +41,7 @@ class LiveFigure:
     def _repr_html_(self) -> str:
         text = json.dumps(self.data, ensure_ascii=False).replace('</', '<\\/')   # must not end the script
         name = hashlib.sha256(text.encode()).hexdigest()[:12]
-        program = files('cat_or_dog').joinpath('live', 'live.js').read_text(encoding='utf-8')
+        program = (files('cat_or_dog')/'live'/'live.js').read_text(encoding='utf-8')
         script = program + _START.replace('NAME', name).replace('DATA', text)
         picture = f'data:image/png;base64,{b64encode(self.still).decode()}'
         image = f'<img src="{picture}" alt="{escape(self.alt, quote=True)}" style="max-width:100%">'
@@ -126,7 +126,7 @@ def descend(
     "The way of the two weights, step by step."
     path = [np.array(start, float)]
     for _ in range(steps):
-        off = 1/(1 + np.exp(-points @ path[-1])) - labels
+        off = 1/(1 + np.exp(-points @ path[-1])) - np.asarray(labels)
         path.append(path[-1] - rate*(off @ points)/len(points))
     return np.array(path)
 
@@ -155,7 +155,7 @@ def live_descent(
     "The map beside the landscape of the loss: nudge, step, run, at one of three learning rates."
     data = _map_data(points, labels, axes, reach)
     data |= {'kind': 'descent', 'start': list(start), 'rates': list(rates), 'weight_reach': weight_reach}
-    path = descend(np.asarray(points), np.asarray(labels), start, rates[1])
+    path = descend(np.asarray(points), np.asarray(labels).tolist(), start, rates[1])
     alt = 'the landscape of the loss, dark where it is high, and on it the way of 40 steps downhill'
     return LiveFigure(data, _png(_still_landscape(data, path)), alt)
 

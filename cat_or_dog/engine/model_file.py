@@ -158,7 +158,7 @@ class ModelFile:
     ) -> list:                  # of float32 arrays, one for each output
         "What the graph computes for squares. Raises `ModelError` if it fails or answers NaN."
         try:
-            found = (session or self.session).run(list(outputs), {'photo': batch})
+            found = list((session or self.session).run(list(outputs), {'photo': batch}))
         except Exception as error:   # ONNX Runtime raises a dozen kinds of errors
             reason = ' '.join(str(error).split())[:120]
             sentence = f'{self.name}: the model failed while it was running ({reason}). {_ADVICE}'
