@@ -1,4 +1,4 @@
-"""From fastai to a model file: the same numbers, or a sentence before the export. (Training with it: test_train.)"""
+"""From fastai to a model file: the same numbers, or a sentence before the export."""
 import hashlib
 import subprocess
 import sys
@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from cat_or_dog.engine import convert
-from cat_or_dog.engine.convert import SAME, check_same, from_learner, from_photo, resnet18_at_hand, usable_device
+from cat_or_dog.engine.convert import (
+    SAME,
+    check_same,
+    from_learner,
+    from_photo,
+    resnet18_at_hand,
+    usable_device,
+)
 from cat_or_dog.engine.drawings import draw
 from cat_or_dog.predict import ModelError
 
@@ -35,7 +42,8 @@ def learner(folder, arch='resnet18', blocks=None, item_tfms=None, get_y=vision.p
         splitter=vision.RandomSplitter(0.2, seed=42),
         item_tfms=item_tfms or vision.Resize(SIZE, method='squish'), **options)
     torch.manual_seed(0)
-    learn = vision.vision_learner(block.dataloaders(folder, bs=8, num_workers=0), arch, pretrained=False, **how)
+    dls = block.dataloaders(folder, bs=8, num_workers=0)
+    learn = vision.vision_learner(dls, arch, pretrained=False, **how)
     with torch.no_grad():
         list(learn.model.parameters())[-1].mul_(3)
     return learn
@@ -61,9 +69,12 @@ def test_both_ways_to_make_a_square_give_the_same_numbers(folder, method):
     assert np.abs(ours - by_fastai(learn, files)).max() < SAME and ours.std() > 5*SAME
 
 
-@pytest.mark.parametrize('arch', ['convnext_tiny', 'mobilenetv3_small_100', 'efficientnet_b0', 'swin_tiny_patch4_window7_224'])
+FAMILIES = 'convnext_tiny', 'mobilenetv3_small_100', 'efficientnet_b0', 'swin_tiny_patch4_window7_224'
+
+
+@pytest.mark.parametrize('arch', FAMILIES)
 def test_families_of_timm_run_in_the_file(arch):
-    "Layer normalisation, GELU, squeeze and excitation, windows of attention: in PyTorch and in the file, the same."
+    "Layer normalisation, GELU, squeeze and excitation, windows of attention: the same in the file."
     timm = pytest.importorskip('timm')
     size = 224 if arch.endswith('224') else 96
     torch.manual_seed(0)
@@ -101,7 +112,8 @@ class Darker(vision.Transform):
 
 
 REFUSED = {
-    'labels that go together': ({'blocks': (vision.ImageBlock, vision.MultiCategoryBlock), 'get_y': several}, 'CategoryBlock'),
+    'labels that go together': (
+        {'blocks': (vision.ImageBlock, vision.MultiCategoryBlock), 'get_y': several}, 'CategoryBlock'),
     'padded': ({'item_tfms': vision.Resize(SIZE, method='pad')}, "method='squish'"),
     'not square': ({'item_tfms': vision.Resize((96, 64), method='squish')}, '64 × 96'),
     'another transform': ({'item_tfms': vision.RandomResizedCrop(SIZE)}, 'RandomResizedCrop'),

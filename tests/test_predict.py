@@ -128,7 +128,8 @@ def test_a_pipe_a_folder_and_a_vanished_photo_are_rows(model, tmp_path):
     (tmp_path/'folder.jpg').mkdir()
     (tmp_path/'loop.jpg').symlink_to(tmp_path/'loop.jpg')
     draw('cat', 1).save(tmp_path/'good.png')
-    files = [tmp_path/name for name in ('pipe.jpg', 'folder.jpg', 'vanished.jpg', 'loop.jpg', '/dev/zero', 'good.png')]
+    names = ['pipe.jpg', 'folder.jpg', 'vanished.jpg', 'loop.jpg', '/dev/zero', 'good.png']
+    files = [tmp_path/name for name in names]
     answers = [answer for _, answer in model.predict_many(files)]
     assert [getattr(answer, 'code', answer) for answer in answers[:3]] == ['special', 'folder', 'missing']
     assert isinstance(answers[3], PhotoError) and answers[4].code == 'special'
@@ -152,7 +153,8 @@ def test_strange_photos_are_neither(model):
 
 def test_the_border_of_neither_is_the_files_own(model):
     photo = draw('cat', 3)
-    said = [Classifier(changed(model, threshold=border)).predict(photo).neither for border in (None, -1e9, 1e9)]
+    models = [Classifier(changed(model, threshold=border)) for border in (None, -1e9, 1e9)]
+    said = [one.predict(photo).neither for one in models]
     assert said == [False, False, True]
 
 
@@ -169,7 +171,8 @@ def test_heat_is_the_evidence_of_each_place(model):
     assert heat.shape == (6, 2, 8, 8)
     together = np.corrcoef(by_place[:, 1] - by_place[:, 0], by_softmax[:, 1] - by_softmax[:, 0])[0, 1]
     assert together > 0.8
-    assert np.allclose(heat.sum(1), 0, atol=1e-3)   # for two labels, what speaks for one speaks against the other
+    # With two labels, what speaks for one speaks against the other.
+    assert np.allclose(heat.sum(1), 0, atol=1e-3)
     assert np.allclose(model.heat_map(draw('cat', 1), 'dog'), heat[1, 1], atol=1e-3)
 
 

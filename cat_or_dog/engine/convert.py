@@ -206,8 +206,8 @@ def check_input(learn: Any, files: list[Path], model: Any, squares: Any) -> None
     theirs, ours = _as_it_sees(learn, files), model.planes(squares)
     if theirs.shape != ours.shape:
         seen, wanted = (' × '.join(map(str, planes.shape[1:])) for planes in (theirs, ours))
-        raise _refuse(f'its network sees {seen} numbers of a photo, and not the {wanted} of its Resize; leave out '
-                      'what changes that for the whole batch, such as aug_transforms(size=…)')
+        raise _refuse(f'its network sees {seen} numbers of a photo, and not the {wanted} of its Resize; '
+                      'leave out what changes that for the whole batch, such as aug_transforms(size=…)')
     if ((theirs - ours).abs()*model.std).mean() > _GREY_STEP:
         raise _refuse('its network sees other pixels than its Resize and Normalize make; leave out '
                       'the other transforms of its validation photos')
@@ -218,7 +218,8 @@ def check_last_step(learn: Any, labels: int) -> None:
     from fastai.torch_core import getcallable
     logits = torch.linspace(-3, 3, 3*labels).view(3, labels)
     if (getcallable(learn.loss_func, 'activation')(logits) - logits.softmax(1)).abs().max() > SAME:
-        raise _refuse("the last step of its loss is not softmax; use one of fastai's own losses for CategoryBlock")
+        raise _refuse('the last step of its loss is not softmax; '
+                      "use one of fastai's own losses for CategoryBlock")
 
 def check_same(
     learn: Any,    # a fastai `Learner`
