@@ -369,3 +369,129 @@ def test_a_certificate_must_fit_the_name(http2, names, certificate, monkeypatch)
         == "its certificate cannot be trusted (SSL_CERT_FILE may name your network's own)"
         and seen['streams'] == 0
     )
+
+
+# ---- proxies, odd headers, sites that want a pause
+
+class Proxy(BaseHTTPRequestHandler):
+    "A proxy that answers every plain address itself, and lets nobody through to another host."
+    def log_message(self, format, *args):
+        pass
+
+    def do_GET(self):
+        self.server.asked.append(self.path)
+        wants = self.server.password
+        if wants and self.headers['Proxy-Authorization'] != wants:
+            return self.send_error(407)
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(GOOD['plain'])
+
+    def do_CONNECT(self):
+        self.server.asked.append(self.path)
+        self.send_error(407 if self.server.password else 403)
+
+
+@pytest.fixture
+def proxy(monkeypatch):
+    "A proxy on this computer that the environment names; `proxy.asked` are the addresses that it was asked for."
+    server = ThreadingHTTPServer(('127.0.0.1', 0), Proxy)
+    server.asked, server.password = [], ''
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    for name in 'http_proxy', 'https_proxy':
+        monkeypatch.setenv(name, f'http://127.0.0.1:{server.server_port}')
+    monkeypatch.delenv('no_proxy', raising=False)
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_proxy_is_asked_for_names_that_only_it_knows(proxy, names):
+    names['cats.example'] = [[]]
+    with safe_client() as client:
+        assert fetch(client, 'http://cats.example/1.jpg') == GOOD['plain']
+    assert proxy.asked == ['http://cats.example/1.jpg']
+
+
+def test_a_proxy_is_not_asked_for_what_is_known_to_be_private(proxy, names):
+    names['inside.example'] = [['10.0.0.1']]
+    for url in 'http://inside.example/', 'http://10.0.0.1/', 'https://[::1]/', 'http://127.0.0.1/', 'http://0x7f000001/':
+        assert refusal(url) == private
+    assert proxy.asked == []
+
+
+def test_a_look_up_that_hangs_does_not_stop_the_proxy(proxy, monkeypatch):
+    gate, real = threading.Event(), socket.getaddrinfo
+    def hangs(host, *args, **kwargs):
+        return real(host, *args, **kwargs) if host == '127.0.0.1' else [gate.wait(60)][1:]
+    monkeypatch.setattr(socket, 'getaddrinfo', hangs)
+    with safe_client() as client:
+        assert fetch(client, 'http://cats.example/1.jpg') == GOOD['plain']
+    gate.set()
+
+
+def test_this_computer_and_no_proxy_are_asked_directly(proxy, site, names, monkeypatch):
+    names['friend.example'] = [['127.0.0.1']]
+    monkeypatch.setenv('no_proxy', 'friend.example')
+    with safe_client([site.host, 'friend.example']) as client:
+        assert fetch(client, site.url + 'plain') == GOOD['plain']
+        assert fetch(client, f'http://friend.example:{site.server_port}/plain') == GOOD['plain']
+    assert proxy.asked == []
+
+
+def test_a_proxy_that_wants_a_password(proxy, names, monkeypatch):
+    names['cats.example'] = [[]]
+    proxy.password = 'Basic YW5uOmEvYg=='   # ann:a/b
+    wants = 'the proxy wants a password (put it into http_proxy)'
+    assert refusal('http://cats.example/') == refusal('https://cats.example/') == wants
+    monkeypatch.setenv('http_proxy', f'http://ann:a%2Fb@127.0.0.1:{proxy.server_port}')
+    with safe_client() as client:
+        assert fetch(client, 'http://cats.example/') == GOOD['plain']
+
+
+def test_a_proxy_that_refuses_or_is_not_there(proxy, names, monkeypatch):
+    names['cats.example'], names['proxy.example'] = [[]], [[]]
+    assert refusal('https://cats.example/') == 'the proxy refuses'
+    with socket.create_server(('127.0.0.1', 0)) as nobody:
+        port = nobody.getsockname()[1]
+    for there in f'http://127.0.0.1:{port}', 'http://proxy.example:3128':
+        monkeypatch.setenv('http_proxy', there)
+        assert refusal('http://cats.example/') == 'no connection to the proxy that the environment names'
+    monkeypatch.setenv('http_proxy', 'socks5://127.0.0.1:1080')
+    assert refusal('http://cats.example/') == 'the proxy in the environment (socks5) is of another kind'
+
+
+def test_the_report_says_that_a_proxy_was_used(proxy, names, tmp_path):
+    from cat_or_dog.engine.drawing_server import drawing_urls
+    names['cats.example'] = [[]]
+    report = download_photos(['http://cats.example/1.jpg'], tmp_path/'web')
+    assert report.kept == 1 and 'through the proxy' in str(report) and 'through the proxy' in report._repr_html_()
+    assert download_photos(drawing_urls('cat', 2), tmp_path/'drawings').notes == []
+
+
+def test_a_certificate_that_nobody_signed(http2, names, monkeypatch):
+    port, seen = http2
+    names['photos.example'] = [['127.0.0.1']]
+    monkeypatch.delenv('SSL_CERT_FILE', raising=False)
+    trusted = "its certificate cannot be trusted (SSL_CERT_FILE may name your network's own)"
+    assert refusal(f'https://photos.example:{port}/', allow=['photos.example']) == trusted
+    assert seen['streams'] == 0
+
+
+@pytest.mark.parametrize('packing', ['utf-8', 'UTF-8', 'identity', 'none', '', 'aws-chunked', 'binary'])
+def test_an_odd_content_encoding_does_not_hide_a_photo(site, monkeypatch, packing):
+    monkeypatch.setattr(site.RequestHandlerClass, 'odd_packing', raising=False,
+                        value=lambda self: self.reply(body=GOOD['plain'], Content_Encoding=packing))
+    with safe_client([site.host]) as client:
+        assert fetch(client, site.url + 'odd_packing') == GOOD['plain']
+
+
+@pytest.mark.parametrize('status', [429, 503])
+def test_the_pause_that_a_site_wants_is_passed_on(site, monkeypatch, status):
+    for text, pause in {'7': 7, '': 0, 'soon': 0, '-3': 0, 'nan': 0}.items():
+        monkeypatch.setattr(site.RequestHandlerClass, 'wants_a_pause', raising=False,
+                            value=lambda self, text=text: self.reply(status, Retry_After=text))
+        with safe_client([site.host]) as client:
+            with pytest.raises(TryLater) as later:
+                fetch(client, site.url + 'wants_a_pause')
+        assert later.value.pause == pause
