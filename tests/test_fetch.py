@@ -4,6 +4,7 @@ import ssl
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import h2.config
 import h2.connection
@@ -15,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cat_or_dog.download import download_photos
-from cat_or_dog.engine.fetch import Limits, Refused, fetch, is_public, safe_client
+from cat_or_dog.engine.fetch import Limits, Refused, TryLater, fetch, is_public, safe_client
 
 private = 'leads into a private network'
 
