@@ -23,6 +23,7 @@ from typing import Any
 import httpx
 import msgspec
 from msgspec.structs import replace
+from PIL import Image
 from tqdm.auto import tqdm
 
 from .drawing_server import served_now
@@ -31,7 +32,7 @@ from .fetch import Limits, Refused, TryLater, fetch, proxy_for
 from .files import check_can_save, remove_leftovers, usable_cores, write_whole
 from .folder import (DUPLICATE, KEPT, LEFT_OUT, REFUSED, SET_ASIDE, ManifestRow,
                                       ManifestWriter, read_manifest, set_aside, write_manifest)
-from .photo import PhotoError, open_photo, photo_size, thumbnail, to_jpeg
+from .photo import PhotoError, open_photo, photo_size, to_jpeg
 
 # %% ../../nbs/engine/downloader.ipynb #8da8b121
 _ABOUT = 'label', 'license', 'author', 'source_page', 'title', 'engine'
@@ -68,7 +69,8 @@ def kept_photo(row: ManifestRow, body: bytes, limits: Limits) -> Outcome:
     "The photo in `body`, made small. Raises `PhotoError`, or `Refused` for one that is too small."
     if min(photo_size(body, limits.pixels)) < limits.min_size:
         raise Refused(f'smaller than {limits.min_size} pixels')
-    small = thumbnail(open_photo(body, longest=limits.max_size, max_pixels=limits.pixels), limits.max_size)
+    small = open_photo(body, longest=limits.max_size, max_pixels=limits.pixels)
+    small.thumbnail((limits.max_size, limits.max_size), Image.Resampling.HAMMING)
     jpeg, seen = to_jpeg(small), look(small)
     whole = hashlib.sha256(jpeg).hexdigest()
     about = {'file': f'{whole[:16]}.jpg', 'size': len(jpeg), 'hash': whole, 'look': seen}
