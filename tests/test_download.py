@@ -549,7 +549,7 @@ def many(site, numbers):
 
 
 def busy_first(site, monkeypatch, times, **headers):
-    "The site answers the first `times` questions with 429; afterwards with photos. The moments of all questions."
+    "The site answers the first `times` questions with 429, then with photos; the moments of all questions."
     moments, many_photos = [], site.RequestHandlerClass.many
     def answer(self, number):
         moments.append(time.monotonic())
@@ -603,9 +603,9 @@ def test_other_sites_do_not_wait_for_a_busy_one(site, tmp_path, monkeypatch):
 
 
 def test_one_picture_for_every_address_is_one_finding(site, tmp_path, monkeypatch):
-    forbidden = saved(photo(900))
-    monkeypatch.setattr(site.RequestHandlerClass, 'many',
-                        lambda self, number: self.reply(body=forbidden if number < 6 else saved(photo(number))))
+    def answer(self, number):
+        self.reply(body=saved(photo(900 if number < 6 else number)))   # 900: "forbidden"
+    monkeypatch.setattr(site.RequestHandlerClass, 'many', answer)
     report = download_photos(many(site, range(10)), tmp_path, allow=[site.host])
     assert report.reasons == {'the site sends the same picture for every address': 6} and report.kept == 4
     assert len(photos_in(tmp_path)) == 4 and check_folder(tmp_path) == {}
