@@ -174,7 +174,9 @@ def test_there_are_enough_behaviours():
 def hostile_run(site, tmp_path_factory):
     dest = tmp_path_factory.mktemp('hostile')/'in'
     names = [*kept, *refused]
-    report = get(site, names, dest, max_size=200, limits=Limits(seconds=2, bytes=5_000_000), per_host=64)
+    limits = Limits(seconds=2, bytes=5_000_000)
+    patience = 1.   # seconds; by itself it would wait a minute for a site that wants a pause
+    report = get(site, names, dest, max_size=200, limits=limits, per_host=64, patience=patience)
     return dest, dict(zip(names, report.rows)), report
 
 
