@@ -27,7 +27,7 @@ def test_nbdev_test():
 
 
 def test_every_module_has_a_page():
-    "… and an engine page makes the module of its own name, or is the second page of a lesson and makes none."
+    "… and an engine page makes the module of its own name; a lesson's second part makes none."
     by_hand = {'__init__', '__main__'}
     modules = {file.relative_to(ROOT/'cat_or_dog').with_suffix('').as_posix().replace('/', '.')
                for file in library() if file.stem not in by_hand}
