@@ -574,6 +574,17 @@ def test_many_complaints_at_once_are_one_pause(site, tmp_path, monkeypatch):
     assert report.kept == 20 and len(moments) == 36
 
 
+def test_a_site_that_complains_is_asked_one_at_a_time_after_a_growing_rest():
+    host = downloader.Host(at_once=16)
+    for _ in range(16):   # their questions were on their way already
+        host.rest(0, now=100.)
+    assert (host.at_once, host.pauses, host.rests_until) == (1, 1, 102.)
+    host.rest(0, now=103.)
+    assert (host.pauses, host.rests_until) == (2, 107.)
+    host.rest(30, now=104.)   # now it says for how long
+    assert host.rests_until == 134. and not host.is_given_up(134.) and host.is_given_up(133.)
+
+
 @pytest.mark.parametrize('pause', ['86400', 'inf', '1e308'])
 def test_a_site_that_wants_to_be_left_alone_until_tomorrow_is(site, tmp_path, monkeypatch, pause):
     moments = busy_first(site, monkeypatch, 1000, Retry_After=pause)
