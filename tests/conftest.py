@@ -37,6 +37,7 @@ SLOW = {
     'test_slow_clients_and_clients_that_hang_up_harm_nobody',
     'test_the_articles_resnet18_end_to_end',
     'test_the_command_serves_until_ctrl_c',
+    'test_the_model_is_made_once_and_again_when_it_is_torn',
     'test_the_exported_folder_needs_nothing_else',
     'test_the_exported_folder_runs_by_itself',
     'test_without_photos_tests_skip_unless_they_are_required',
