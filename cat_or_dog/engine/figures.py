@@ -96,7 +96,7 @@ def flow(
         for start, end in zip(names, names[1:], strict=False):
             _arrow(ax, boxes, texts, start, end)
 
-# %% ../../nbs/engine/figures.ipynb #421d4934
+# %% ../../nbs/engine/figures.ipynb #216cbf74
 MAP_CELLS = 200   # a boundary is looked for on a grid of so many places each way
 
 def thumbnails(
@@ -115,9 +115,10 @@ def thumbnails(
 
 def boundary(
     ax: Any,       # a matplotlib `Axes` whose limits are set
-    score: Any,    # a function: float (n, 2) → float (n,), positive where it says 'dog'
+    score: Any,    # a function: float (n, 2) → float (n,), positive where it says 'dog', or 'yes'
+    colour: str = BLUE,
 ) -> None:
-    "Draw where `score` is 0, in black, and its positive side in the dog's colour."
+    "Draw where `score` is 0, in black, and tint its positive side."
     import numpy as np
     across = np.linspace(*ax.get_xlim(), MAP_CELLS)
     up = np.linspace(*ax.get_ylim(), MAP_CELLS)
@@ -125,9 +126,9 @@ def boundary(
     height = np.asarray(score(places)).reshape(MAP_CELLS, MAP_CELLS)
     ax.contour(across, up, height, levels=[0], colors='black')
     if (height > 0).any():
-        ax.contourf(across, up, height, levels=[0, height.max() + 1], colors=[BLUE], alpha=.12)
+        ax.contourf(across, up, height, levels=[0, height.max() + 1], colors=[colour], alpha=.12)
 
-# %% ../../nbs/engine/figures.ipynb #860c5d30
+# %% ../../nbs/engine/figures.ipynb #d4ff01a3
 def dots(
     ax: Any,          # a matplotlib `Axes`
     tries: Mapping,   # name → rates between 0 and 1, one a try

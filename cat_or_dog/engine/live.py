@@ -138,16 +138,21 @@ def descend(
     return np.array(path)
 
 # %% ../../nbs/engine/live.ipynb #8d0155b0
-def _still_landscape(data: dict, path: np.ndarray) -> Any:
-    "The landscape of the loss with a path on it, as a matplotlib `Figure`."
+def _still_landscape(data: dict, paths: dict) -> Any:
+    "The landscape of the loss, once for each learning rate with its path on it, as a matplotlib `Figure`."
     import matplotlib.pyplot as plt
     reach = data['weight_reach']
     axis = np.linspace(-reach, reach, 80)
     grid = np.stack(np.meshgrid(axis, axis), -1)
-    fig, ax = plt.subplots(figsize=(4.4, 4.4))
-    ax.contourf(axis, axis, loss_at(grid, np.array(data['points']), data['labels']), 14, cmap='Blues')
-    ax.plot(*path.T, '-o', color='black', ms=3)
-    ax.set(xlim=(-reach, reach), ylim=(-reach, reach), xlabel=WORDS['weights'][0], ylabel=WORDS['weights'][1])
+    height = loss_at(grid, np.array(data['points']), data['labels'])
+    fig, panels = plt.subplots(1, len(paths), figsize=(4*len(paths), 4.2), sharey=True, squeeze=False)
+    for ax, (rate, path) in zip(panels[0], paths.items(), strict=True):
+        rises = int((np.diff(loss_at(path, np.array(data['points']), data['labels'])) > 1e-6).sum())
+        ax.contourf(axis, axis, height, 14, cmap='Blues')
+        ax.plot(*path.T, '-o', color='black', ms=3, lw=.8)
+        ax.set(xlim=(-reach, reach), ylim=(-reach, reach), xlabel=WORDS['weights'][0])
+        ax.set_title(f'{WORDS["rate"]} {rate}: {rises} of {len(path) - 1} steps go up')
+    panels[0][0].set_ylabel(WORDS['weights'][1])
     return fig
 
 def live_descent(
@@ -162,9 +167,9 @@ def live_descent(
     "The map beside the landscape of the loss: nudge, step, run, at one of three learning rates."
     data = _map_data(points, labels, axes, reach)
     data |= {'kind': 'descent', 'start': list(start), 'rates': list(rates), 'weight_reach': weight_reach}
-    path = descend(np.asarray(points), np.asarray(labels).tolist(), start, rates[1])
-    alt = 'the landscape of the loss, dark where it is high, and on it the way of 40 steps downhill'
-    return LiveFigure(data, _png(_still_landscape(data, path)), alt)
+    paths = {rate: descend(np.asarray(points), np.asarray(labels).tolist(), start, rate) for rate in rates}
+    alt = 'the landscape of the loss, dark where it is high, and on it the way of 40 steps for each learning rate'
+    return LiveFigure(data, _png(_still_landscape(data, paths)), alt)
 
 # %% ../../nbs/engine/live.ipynb #ea55259b
 def live_threshold(

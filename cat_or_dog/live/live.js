@@ -80,7 +80,7 @@ function liveFigure(root, data) {
       const x = ((i + .5)/cells*2 - 1)*reach, y = (1 - (j + .5)/cells*2)*reach, p = sigmoid(sum([x, y], w));
       pen.fillStyle = data.colours[p > .5 ? 1 : 0];
       pen.globalAlpha = Math.abs(p - .5)*.36;
-      pen.fillRect(i*step, j*step, step + 1, step + 1);
+      pen.fillRect(i*step, j*step, step, step);
     }
     pen.globalAlpha = 1;
   };
@@ -174,7 +174,11 @@ function liveFigure(root, data) {
       const [x, y] = at(...path[path.length - 1]);
       pen.lineWidth = 6; pen.strokeStyle = data.colours[0];   // the two arrows: what nudging each weight says
       for (const [dx, dy] of [[-g[0], 0], [0, g[1]]]) {
-        pen.beginPath(); pen.moveTo(x, y); pen.lineTo(x + dx*side*.6, y + dy*side*.6); pen.stroke();
+        const far = [x + dx*side*.6, y + dy*side*.6], tip = side/50, [ux, uy] = [Math.sign(dx), Math.sign(dy)];
+        if (Math.hypot(far[0] - x, far[1] - y) < tip) continue;   // too short to be seen
+        pen.beginPath(); pen.moveTo(x, y); pen.lineTo(...far);
+        pen.moveTo(far[0] - tip*(ux + uy), far[1] - tip*(uy + ux)); pen.lineTo(...far);
+        pen.lineTo(far[0] - tip*(ux - uy), far[1] - tip*(uy - ux)); pen.stroke();
       }
       pen.fillStyle = '#000'; pen.beginPath(); pen.arc(x, y, side/60, 0, 7); pen.fill();
       pen.fillStyle = '#333'; pen.font = `${Math.round(side/30)}px sans-serif`; pen.textAlign = 'center';
