@@ -19,11 +19,13 @@ RATES = [0.1, 1., 25.]
 @pytest.fixture(scope='module')
 def page_file(tmp_path_factory):
     "A notebook with three figures, as nbconvert writes it for the web."
-    figures = [live_line(points, labels), live_descent(points, labels, rates=RATES), live_threshold(scores, labels)]
+    descent = live_descent(points, labels, rates=RATES)
+    figures = [live_line(points, labels), descent, live_threshold(scores, labels)]
     outputs = [nbformat.v4.new_output('display_data', {'text/html': figure._repr_html_()}) for figure in figures]
     cells = [nbformat.v4.new_code_cell('live', outputs=[output]) for output in outputs]
     title = nbformat.v4.new_markdown_cell('# Live figures')
-    html, _ = HTMLExporter(embed_images=True).from_notebook_node(nbformat.v4.new_notebook(cells=[title, *cells]))
+    notebook = nbformat.v4.new_notebook(cells=[title, *cells])
+    html, _ = HTMLExporter(embed_images=True).from_notebook_node(notebook)
     file = tmp_path_factory.mktemp('live')/'live.html'
     file.write_text(html, encoding='utf-8')
     return file
@@ -120,7 +122,8 @@ def test_ball_rolls_downhill_as_a_film(live):
     assert after_one[0] == 1 and after_one[1] < start
     live.get_by_role('button', name='start again').click()
     live.get_by_role('button', name='40 steps').click()
-    live.wait_for_function('document.querySelectorAll("[data-live] output")[1].textContent.startsWith("Step 40:")')
+    said = 'document.querySelectorAll("[data-live] output")[1].textContent'
+    live.wait_for_function(said + '.startsWith("Step 40:")')
     assert numbers(said(live, 1))[1] < start/2
     assert live.locator('[data-live]').nth(1).locator('output').get_attribute('aria-live') == 'polite'
 

@@ -120,8 +120,9 @@ def boundary(
 ) -> None:
     "Draw where `score` is 0, in black, and tint its positive side."
     import numpy as np
-    across = np.linspace(*ax.get_xlim(), MAP_CELLS)
-    up = np.linspace(*ax.get_ylim(), MAP_CELLS)
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    across = np.linspace(left, right, MAP_CELLS)
+    up = np.linspace(bottom, top, MAP_CELLS)
     places = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
     height = np.asarray(score(places)).reshape(MAP_CELLS, MAP_CELLS)
     ax.contour(across, up, height, levels=[0], colors='black')
@@ -138,7 +139,8 @@ def dots(
         percent = [100*value for value in values]
         ax.plot(percent, [row]*len(percent), 'o', color='black', alpha=.5)
         mean = sum(percent)/len(percent)
-        ax.annotate(f'mean {mean:.1f} %', (max(percent), row), (12, 0), textcoords='offset points', va='center')
+        place = dict(xy=(max(percent), row), xytext=(12, 0), textcoords='offset points', va='center')
+        ax.annotate(f'mean {mean:.1f} %', **place)
     ax.set(yticks=range(len(tries)), yticklabels=list(tries), ylim=(len(tries) - .5, -.5))
     ax.margins(x=.25)
 

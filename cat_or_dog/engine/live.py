@@ -103,10 +103,11 @@ def live_line(
     axes: Sequence = ('first clue', 'second clue'),
     start: Sequence = (0., 0., 2.),      # direction of the line in degrees, its place, how sure
     reach: float = 3.,                   # the map goes from -reach to reach
-    pictures: Sequence = (),             # n Pillow images to stand in place of the points; none: circles and triangles
+    pictures: Sequence = (),             # n Pillow images in place of the points; none: circles and triangles
 ) -> LiveFigure:
     "A map of `points` with a line that the reader moves; it says how many are wrong, and the loss."
-    small = [data_url(picture.convert('RGB').resize((PICTURE_SIDE, PICTURE_SIDE)), 70) for picture in pictures]
+    side = (PICTURE_SIDE, PICTURE_SIDE)
+    small = [data_url(picture.convert('RGB').resize(side), 70) for picture in pictures]
     data = _map_data(points, labels, axes, reach)
     data |= {'kind': 'line', 'start': list(start), 'pictures': small}
     angle = np.radians(start[0])
@@ -167,8 +168,10 @@ def live_descent(
     "The map beside the landscape of the loss: nudge, step, run, at one of three learning rates."
     data = _map_data(points, labels, axes, reach)
     data |= {'kind': 'descent', 'start': list(start), 'rates': list(rates), 'weight_reach': weight_reach}
-    paths = {rate: descend(np.asarray(points), np.asarray(labels).tolist(), start, rate) for rate in rates}
-    alt = 'the landscape of the loss, dark where it is high, and on it the way of 40 steps for each learning rate'
+    truth = np.asarray(labels).tolist()
+    paths = {rate: descend(np.asarray(points), truth, start, rate) for rate in rates}
+    alt = ('the landscape of the loss, dark where it is high, '
+           'and on it the way of 40 steps for each learning rate')
     return LiveFigure(data, _png(_still_landscape(data, paths)), alt)
 
 # %% ../../nbs/engine/live.ipynb #ea55259b
