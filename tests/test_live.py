@@ -1,4 +1,4 @@
-"""Live figures in a real browser: on a static page, without a kernel; with the keyboard; and where scripts are off."""
+"""Live figures in a browser: on a static page, without a kernel; with the keyboard; where scripts are off."""
 import re
 
 import nbformat
@@ -21,7 +21,8 @@ def page_file(tmp_path_factory):
     "A notebook with three figures, as nbconvert writes it for the web."
     descent = live_descent(points, labels, rates=RATES)
     figures = [live_line(points, labels), descent, live_threshold(scores, labels)]
-    outputs = [nbformat.v4.new_output('display_data', {'text/html': figure._repr_html_()}) for figure in figures]
+    pages = [{'text/html': figure._repr_html_()} for figure in figures]
+    outputs = [nbformat.v4.new_output('display_data', page) for page in pages]
     cells = [nbformat.v4.new_code_cell('live', outputs=[output]) for output in outputs]
     title = nbformat.v4.new_markdown_cell('# Live figures')
     notebook = nbformat.v4.new_notebook(cells=[title, *cells])
@@ -122,8 +123,8 @@ def test_ball_rolls_downhill_as_a_film(live):
     assert after_one[0] == 1 and after_one[1] < start
     live.get_by_role('button', name='start again').click()
     live.get_by_role('button', name='40 steps').click()
-    said = 'document.querySelectorAll("[data-live] output")[1].textContent'
-    live.wait_for_function(said + '.startsWith("Step 40:")')
+    words = 'document.querySelectorAll("[data-live] output")[1].textContent'
+    live.wait_for_function(words + '.startsWith("Step 40:")')
     assert numbers(said(live, 1))[1] < start/2
     assert live.locator('[data-live]').nth(1).locator('output').get_attribute('aria-live') == 'polite'
 
