@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['REACHABLE_SECONDS', 'SAME', 'OPSET', 'packaged_weights', 'efficientnet_lite0', 'lite0_body', 'register_lite0',
            'is_whole', 'resnet18_at_hand', 'choose_arch', 'usable_device', 'fixed_batch_norm', 'check_convertible',
-           'normalisation', 'check_same', 'from_photo', 'simplified', 'export_onnx', 'from_learner', 'fine_tune']
+           'normalisation', 'check_input', 'check_last_step', 'check_same', 'from_photo', 'simplified', 'export_onnx',
+           'from_learner', 'fine_tune']
 
 # %% ../../nbs/engine/convert.ipynb #32fa1e47
 import copy
@@ -174,6 +175,7 @@ def normalisation(learn: Any) -> tuple[list[float], list[float]]:
 
 # %% ../../nbs/engine/convert.ipynb #c2872092
 SAME = 1e-3   # the largest difference between two probabilities that are called the same
+_GREY_STEP = 1/255
 _TRIAL_SIZES = (480, 320), (320, 480), (400, 400)   # width and height, in pixels
 
 def _trial_photos(folder: Path) -> list[Path]:
@@ -181,7 +183,7 @@ def _trial_photos(folder: Path) -> list[Path]:
     from PIL import Image
     rng, files = np.random.default_rng(42), []
     for number, size in enumerate(_TRIAL_SIZES):
-        patches = Image.fromarray(rng.integers(0, 256, (7, 7, 3), dtype=np.uint8))
+        patches = Image.fromarray(rng.integers(0, 256, (50, 50, 3), dtype=np.uint8))
         files.append(folder/f'{number}.png')
         patches.resize(size, Image.Resampling.BILINEAR).save(files[-1])
     return files
@@ -199,27 +201,41 @@ def _as_it_sees(learn: Any, files: list[Path]) -> Any:
     reason = ' '.join(str(problem).split())[:100]
     raise _refuse(f'it does not take photos from files ({type(problem).__name__}: {reason})')
 
+def check_input(learn: Any, files: list[Path], model: Any, squares: Any) -> None:
+    "Raise `ModelError` if a learner's network sees other pixels of `files` than `model` of `squares`."
+    theirs, ours = _as_it_sees(learn, files), model.planes(squares)
+    if theirs.shape != ours.shape:
+        seen, wanted = (' × '.join(map(str, planes.shape[1:])) for planes in (theirs, ours))
+        raise _refuse(f'its network sees {seen} numbers of a photo, and not the {wanted} of its Resize; '
+                      'leave out what changes that for the whole batch, such as aug_transforms(size=…)')
+    if ((theirs - ours).abs()*model.std).mean() > _GREY_STEP:
+        raise _refuse('its network sees other pixels than its Resize and Normalize make; leave out '
+                      'the other transforms of its validation photos')
+
+def check_last_step(learn: Any, labels: int) -> None:
+    "Raise `ModelError` if the last step of a learner is not softmax."
+    import torch
+    from fastai.torch_core import getcallable
+    logits = torch.linspace(-3, 3, 3*labels).view(3, labels)
+    theirs = torch.as_tensor(getcallable(learn.loss_func, 'activation')(logits))
+    if (theirs - logits.softmax(1)).abs().max() > SAME:
+        raise _refuse('the last step of its loss is not softmax; '
+                      "use one of fastai's own losses for CategoryBlock")
+
 def check_same(
     learn: Any,    # a fastai `Learner`
     model: Any,    # made from it by `from_photo`: uint8 (n, size, size, 3) -> probabilities
     size: int,
     way: str,      # of `pixels`
 ) -> None:
-    "Raise `ModelError` if photos in `pixels`' way through `model` get other answers than from the learner."
+    "Raise `ModelError` if photos in `pixels`' way through `model` are something else than the learner's way."
     import tempfile
     import torch
-    from fastai.torch_core import getcallable
-    network = copy.deepcopy(learn.model).cpu().float().eval()
     with tempfile.TemporaryDirectory() as folder, torch.no_grad():
         files = _trial_photos(Path(folder))
-        last_step = getcallable(learn.loss_func, 'activation')
-        theirs = last_step(network(_as_it_sees(learn, files)))
-        seen = [pixels(file, size, way) for file in files]   # type: ignore[arg-type]
-        ours = model(torch.from_numpy(np.stack(seen)))
-    if theirs is None or ours is None or theirs.shape != ours.shape or (theirs - ours).abs().max() > SAME:
-        raise _refuse('it answers other numbers than a file with its Resize, Normalize and softmax would; '
-                      'transforms that change the size for the whole batch (aug_transforms(size=…)) are one '
-                      'reason: leave them out')
+        squares = np.stack([pixels(file, size, way) for file in files])   # type: ignore[arg-type]
+        check_input(learn, files, model, torch.from_numpy(squares))
+    check_last_step(learn, len(learn.dls.vocab))
 
 # %% ../../nbs/engine/convert.ipynb #9a2e4d91
 OPSET = 18
@@ -233,9 +249,10 @@ def from_photo(mean: Sequence[float], std: Sequence[float], *layers: Any) -> Any
             self.layers = torch.nn.Sequential(*layers)
             self.register_buffer('mean', torch.tensor(mean).view(1, 3, 1, 1))
             self.register_buffer('std', torch.tensor(std).view(1, 3, 1, 1))
+        def planes(self, photo):
+            return (photo.permute(0, 3, 1, 2).float()/255 - self.mean)/self.std
         def forward(self, photo):
-            planes = photo.permute(0, 3, 1, 2).float()/255
-            return self.layers((planes - self.mean)/self.std)
+            return self.layers(self.planes(photo))
     return FromPhoto()
 
 def simplified(data: bytes) -> bytes:

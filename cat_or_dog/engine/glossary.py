@@ -20,7 +20,7 @@ tensor | テンソル | a block of numbers with a shape, such as 3 colours × 19
 batch | バッチ | a few dozen items that go through the model together | 03_data
 transform | 変換 | something done to each item on its way to the model, such as making it 192 × 192 pixels | 03_data
 normalisation | 正規化 | shifting and scaling numbers to a standard range | 09_line_by_line
-data augmentation | データ拡張 | changing each photo a little each time it is shown, so that it is never quite the same | 09_line_by_line
+data augmentation | データ拡張 | changing each photo a little each time it is shown, so that it is never quite the same | engine/lines_more
 DataBlock | DataBlock | fastai's recipe from files on disk to batches with labels | 03_data
 DataLoaders | DataLoaders | what hands out the batches, one loader for the training set and one for the validation set | 03_data
 vocab | クラス名の一覧(vocab) | the list of all labels; a label's place in it is the number that the model works with | 03_data
@@ -45,7 +45,7 @@ unit | ユニット | the smallest piece of a neural network: a weighted sum, th
 layer | 層 | many units that read the same inputs; a network is layers one after the other | 07_theory
 convolution | 畳み込み | looking at every place of a picture through the same small window of weights | 09_line_by_line
 filter | フィルタ | the small window of weights of a convolution; it answers to one pattern | 09_line_by_line
-channel | チャネル | one of the layers of numbers at every place of a picture: red, or what one filter has found | 09_line_by_line
+channel | チャネル | one of the layers of numbers at every place of a picture: red, or what one filter has found | engine/lines_more
 activation function | 活性化関数 | the bend after a weighted sum, without which many layers would be no more than one | 07_theory
 sigmoid | シグモイド | the curve that squeezes any number to lie between 0 and 1 | 07_theory
 ReLU | ReLU | the simplest bend: negative numbers become 0, the others stay | 07_theory
@@ -84,10 +84,10 @@ learning rate | 学習率 | how far each training step moves the parameters agai
 optimiser | オプティマイザ | the rule that changes the parameters, given their gradients and the learning rate | 07_theory
 epoch | エポック | one walk through the whole training set | 04_train
 freezing | 凍結 | keeping some parameters, mostly those of the body, as they are while others learn | 04_train
-callback | コールバック | an object that fastai calls at every step of the training, to watch it or to change it | 09_line_by_line
+callback | コールバック | an object that fastai calls at every step of the training, to watch it or to change it | engine/lines_more
 regularisation | 正則化 | holding a model back, so that it follows the pattern and not each single item | engine/head
-weight decay | 重み減衰 | making all weights a little smaller in each step, as a form of regularisation | 09_line_by_line
-dropout | ドロップアウト | switching some units off at random in each training step, so that none relies on another | 09_line_by_line
+weight decay | 重み減衰 | making all weights a little smaller in each step, as a form of regularisation | engine/head
+dropout | ドロップアウト | switching some units off at random in each training step, so that none relies on another | engine/lines_more
 cross-validation | 交差検証 | holding back one part of the data after the other, and measuring on each in turn | 04_train
 discriminative learning rates | 層ごとに異なる学習率 | smaller steps for the early layers than for the late ones | 09_line_by_line
 active learning | 能動学習 | asking a person for the labels of those items that the model is least sure of | 08_limits

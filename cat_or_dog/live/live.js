@@ -56,9 +56,17 @@ function liveFigure(root, data) {
     };
     return {pen, side, scale, at, inverse, reach};
   };
+  const pictures = (data.pictures || []).map(source => Object.assign(new Image(), {src: source}));
+  let showPictures = pictures.length > 0;
   const drawPoints = map => data.points.forEach((p, i) => {
     const [x, y] = map.at(p[0], p[1]), dog = data.labels[i], pen = map.pen, r = map.side/90;
     pen.fillStyle = data.colours[dog];
+    if (showPictures && pictures[i].complete) {   // the drawing itself, in a frame of its colour
+      const half = map.side/34;
+      pen.fillRect(x - half - 3, y - half - 3, 2*half + 6, 2*half + 6);
+      pen.drawImage(pictures[i], x - half, y - half, 2*half, 2*half);
+      return;
+    }
     pen.globalAlpha = 0.75;
     pen.beginPath();
     if (dog) { pen.moveTo(x, y - r*1.2); pen.lineTo(x + r*1.1, y + r); pen.lineTo(x - r*1.1, y + r); pen.closePath(); }
@@ -72,7 +80,7 @@ function liveFigure(root, data) {
       const x = ((i + .5)/cells*2 - 1)*reach, y = (1 - (j + .5)/cells*2)*reach, p = sigmoid(sum([x, y], w));
       pen.fillStyle = data.colours[p > .5 ? 1 : 0];
       pen.globalAlpha = Math.abs(p - .5)*.36;
-      pen.fillRect(i*step, j*step, step + 1, step + 1);
+      pen.fillRect(i*step, j*step, step, step);
     }
     pen.globalAlpha = 1;
   };
@@ -128,8 +136,12 @@ function liveFigure(root, data) {
       draw();
     });
     draw();
+    pictures.forEach(picture => { picture.onload = draw; });
+    const tick = make('input', {type: 'checkbox', checked: ''});
+    tick.addEventListener('change', () => { showPictures = tick.checked; draw(); });
+    const choice = pictures.length ? [make('label', {}, tick, ' ' + words.pictures)] : [];
     return [make('div', {style: 'flex:1 1 300px'}, element),
-      make('div', {style: 'flex:1 1 220px'}, out, turn.row, push.row, sure.row)];
+      make('div', {style: 'flex:1 1 220px'}, out, turn.row, push.row, sure.row, ...choice)];
   };
 
   // ---- 2. the mechanism: gradient descent on two weights, beside the landscape of the loss ----
@@ -162,7 +174,11 @@ function liveFigure(root, data) {
       const [x, y] = at(...path[path.length - 1]);
       pen.lineWidth = 6; pen.strokeStyle = data.colours[0];   // the two arrows: what nudging each weight says
       for (const [dx, dy] of [[-g[0], 0], [0, g[1]]]) {
-        pen.beginPath(); pen.moveTo(x, y); pen.lineTo(x + dx*side*.6, y + dy*side*.6); pen.stroke();
+        const far = [x + dx*side*.6, y + dy*side*.6], tip = side/50, [ux, uy] = [Math.sign(dx), Math.sign(dy)];
+        if (Math.hypot(far[0] - x, far[1] - y) < tip) continue;   // too short to be seen
+        pen.beginPath(); pen.moveTo(x, y); pen.lineTo(...far);
+        pen.moveTo(far[0] - tip*(ux + uy), far[1] - tip*(uy + ux)); pen.lineTo(...far);
+        pen.lineTo(far[0] - tip*(ux - uy), far[1] - tip*(uy - ux)); pen.stroke();
       }
       pen.fillStyle = '#000'; pen.beginPath(); pen.arc(x, y, side/60, 0, 7); pen.fill();
       pen.fillStyle = '#333'; pen.font = `${Math.round(side/30)}px sans-serif`; pen.textAlign = 'center';
@@ -182,11 +198,13 @@ function liveFigure(root, data) {
       path.push([w[0] - rate.value*g[0], w[1] - rate.value*g[1]]);
       draw();
     };
-    const stop = () => { clearInterval(timer); timer = null; };
+    const stop = () => { clearInterval(timer); timer = null; out.setAttribute('aria-live', 'polite'); };
     const run = () => {
       stop();
       let left = 40;
-      timer = setInterval(() => { step(); if (--left <= 0) stop(); }, 80);
+      if (matchMedia('(prefers-reduced-motion: reduce)').matches) { while (left--) step(); return; }
+      out.setAttribute('aria-live', 'off');   // a screen reader is told the end, not forty numbers
+      timer = setInterval(() => { if (--left <= 0) stop(); step(); }, 80);
     };
     const again = () => { stop(); path = [data.start]; draw(); };
     rate.addEventListener('change', again);
