@@ -1,4 +1,4 @@
-"""Live figures in a real browser: on a static page, without a kernel; with the keyboard; and where scripts are off."""
+"""Live figures in a real browser: a static page without a kernel, the keyboard, and where scripts are off."""
 import re
 
 import nbformat
@@ -19,11 +19,14 @@ RATES = [0.1, 1., 25.]
 @pytest.fixture(scope='module')
 def page_file(tmp_path_factory):
     "A notebook with three figures, as nbconvert writes it for the web."
-    figures = [live_line(points, labels), live_descent(points, labels, rates=RATES), live_threshold(scores, labels)]
-    outputs = [nbformat.v4.new_output('display_data', {'text/html': figure._repr_html_()}) for figure in figures]
+    descent = live_descent(points, labels, rates=RATES)
+    figures = [live_line(points, labels), descent, live_threshold(scores, labels)]
+    htmls = [figure._repr_html_() for figure in figures]
+    outputs = [nbformat.v4.new_output('display_data', {'text/html': html}) for html in htmls]
     cells = [nbformat.v4.new_code_cell('live', outputs=[output]) for output in outputs]
     title = nbformat.v4.new_markdown_cell('# Live figures')
-    html, _ = HTMLExporter(embed_images=True).from_notebook_node(nbformat.v4.new_notebook(cells=[title, *cells]))
+    notebook = nbformat.v4.new_notebook(cells=[title, *cells])
+    html, _ = HTMLExporter(embed_images=True).from_notebook_node(notebook)
     file = tmp_path_factory.mktemp('live')/'live.html'
     file.write_text(html, encoding='utf-8')
     return file
@@ -120,7 +123,8 @@ def test_ball_rolls_downhill_as_a_film(live):
     assert after_one[0] == 1 and after_one[1] < start
     live.get_by_role('button', name='start again').click()
     live.get_by_role('button', name='40 steps').click()
-    live.wait_for_function('document.querySelectorAll("[data-live] output")[1].textContent.startsWith("Step 40:")')
+    second = 'document.querySelectorAll("[data-live] output")[1]'
+    live.wait_for_function(f'{second}.textContent.startsWith("Step 40:")')
     assert numbers(said(live, 1))[1] < start/2
     assert live.locator('[data-live]').nth(1).locator('output').get_attribute('aria-live') == 'polite'
 
