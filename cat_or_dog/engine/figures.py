@@ -135,7 +135,7 @@ def dots(
     tries: Mapping,   # name → rates between 0 and 1, one a try
 ) -> None:
     "A row of dots for each name, in per cent, with their mean."
-    for row, (name, values) in enumerate(tries.items()):
+    for row, values in enumerate(tries.values()):
         percent = [100*value for value in values]
         ax.plot(percent, [row]*len(percent), 'o', color='black', alpha=.5)
         mean = sum(percent)/len(percent)
