@@ -1,6 +1,7 @@
 """Downloading from a hostile web server: each behaviour with its row in the report."""
 import errno
 import hashlib
+import io
 import json
 import os
 import random
@@ -24,7 +25,7 @@ from cat_or_dog.engine.cli import main
 from cat_or_dog.engine.duplicates import alike_to, look
 from cat_or_dog.engine.fetch import Limits, Refused
 from cat_or_dog.engine.folder import MANIFEST, SET_ASIDE, ManifestRow, read_manifest
-from cat_or_dog.engine.photo import PhotoError, open_photo
+from cat_or_dog.engine.photo import PhotoError
 from cat_or_dog.engine.search_engines import Found
 
 
@@ -173,7 +174,9 @@ def test_there_are_enough_behaviours():
 def hostile_run(site, tmp_path_factory):
     dest = tmp_path_factory.mktemp('hostile')/'in'
     names = [*kept, *refused]
-    report = get(site, names, dest, max_size=200, limits=Limits(seconds=2, bytes=5_000_000), per_host=64)
+    limits = Limits(seconds=2, bytes=5_000_000)
+    patience = 1.   # seconds; by itself it would wait a minute for a site that wants a pause
+    report = get(site, names, dest, max_size=200, limits=limits, per_host=64, patience=patience)
     return dest, dict(zip(names, report.rows)), report
 
 
@@ -355,7 +358,10 @@ def test_any_bytes_are_a_photo_or_are_refused(data):
         GOOD['tiff'][:-300],
     ):
         outcome = made_of(start + data)
-        assert outcome is None or open_photo(outcome.jpeg).mode == 'RGB'
+        if outcome is None:
+            continue
+        with Image.open(io.BytesIO(outcome.jpeg)) as image:
+            assert image.format == 'JPEG' and image.mode == 'RGB' and max(image.size) <= Limits().max_size
 
 
 @settings(max_examples=60, deadline=None)
@@ -532,3 +538,103 @@ def test_check_finds_what_is_wrong_and_deletes_nothing(site, tmp_path, capsys):
 
 def test_check_of_no_folder(tmp_path, capsys):
     assert main(['check', str(tmp_path/'nowhere')]) == 1 and capsys.readouterr().err.count('\n') == 1
+
+
+def test_a_whole_photo_is_kept_and_half_a_photo_is_not():
+    assert made_of(GOOD['plain']).row.status == 'kept' and made_of(GOOD['plain'][:-200]) is None
+
+
+# ---- sites that want a pause, or send one picture for all
+
+def many(site, numbers):
+    return [f'{site.url}many/{i}' for i in numbers]
+
+
+def busy_first(site, monkeypatch, times, **headers):
+    "The site answers the first `times` questions with 429, then with photos; the moments of all questions."
+    moments, many_photos = [], site.RequestHandlerClass.many
+    def answer(self, number):
+        moments.append(time.monotonic())
+        return self.reply(429, **headers) if len(moments) <= times else many_photos(self, number)
+    monkeypatch.setattr(site.RequestHandlerClass, 'many', answer)
+    return moments
+
+
+def test_a_pause_is_obeyed_and_all_photos_come(site, tmp_path, monkeypatch):
+    moments = busy_first(site, monkeypatch, 8, Retry_After='1')
+    report = download_photos(many(site, range(20)), tmp_path, allow=[site.host], per_host=8)
+    assert report.kept == 20 and len(moments) == 28
+    assert moments[8] - moments[0] >= 1   # nobody was asked in between
+    assert len(read_manifest(tmp_path)) == 20
+
+
+def test_many_complaints_at_once_are_one_pause(site, tmp_path, monkeypatch):
+    moments = busy_first(site, monkeypatch, 16)   # it doesn't say for how long
+    report = download_photos(many(site, range(20)), tmp_path, allow=[site.host], patience=5)
+    assert report.kept == 20 and len(moments) == 36
+
+
+@pytest.mark.parametrize('pause', ['86400', 'inf', '1e308'])
+def test_a_site_that_wants_to_be_left_alone_until_tomorrow_is(site, tmp_path, monkeypatch, pause):
+    moments = busy_first(site, monkeypatch, 1000, Retry_After=pause)
+    report = download_photos(many(site, range(30)), tmp_path, allow=[site.host], per_host=4)
+    assert report.reasons == {'HTTP 429 (too many requests)': 30} and len(moments) == 4
+    monkeypatch.undo()
+    assert download_photos(many(site, range(30)), tmp_path, allow=[site.host]).kept == 30   # tomorrow
+
+
+def test_a_site_that_is_always_busy_is_given_up(site, tmp_path, monkeypatch):
+    moments = busy_first(site, monkeypatch, 1000)
+    report = download_photos(many(site, range(30)), tmp_path, allow=[site.host], per_host=4, patience=1)
+    assert report.reasons == {'HTTP 429 (too many requests)': 30} and len(moments) < 10
+
+
+def test_other_sites_do_not_wait_for_a_busy_one(site, tmp_path, monkeypatch):
+    other = Hostile()
+    monkeypatch.setattr(other, 'RequestHandlerClass', type('Other', (site.RequestHandlerClass,), {}))
+    moments = busy_first(site, monkeypatch, 2, Retry_After='2')
+    asked = []
+    def answer(self, number):
+        asked.append(time.monotonic())
+        self.reply(body=saved(photo(500 + number)))
+    other.RequestHandlerClass.many = answer
+    urls = many(site, range(4)) + many(other, range(100, 104))
+    report = download_photos(urls, tmp_path, allow=[site.host, other.host], per_host=2)
+    other.shutdown()
+    assert report.kept == 8 and max(asked) < moments[2]
+
+
+def test_one_picture_for_every_address_is_one_finding(site, tmp_path, monkeypatch):
+    def answer(self, number):
+        self.reply(body=saved(photo(900 if number < 6 else number)))   # 900: "forbidden"
+    monkeypatch.setattr(site.RequestHandlerClass, 'many', answer)
+    report = download_photos(many(site, range(10)), tmp_path, allow=[site.host])
+    assert report.reasons == {'the site sends the same picture for every address': 6} and report.kept == 4
+    assert len(photos_in(tmp_path)) == 4 and check_folder(tmp_path) == {}
+    few = download_photos(many(site, [0, 1, 7, 8, 9]), tmp_path/'few', allow=[site.host])
+    assert few.kept == 4 and few.reasons == {'the same photo again': 1}   # twice is only a copy
+
+
+# ---- Ctrl-C and SIGTERM, from outside
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_whole_files_and_no_child(site, tmp_path, number):
+    urls, dest = [f'{site.url}many/{i}?ms=20' for i in range(400)], tmp_path/'in'
+    (tmp_path/'program.py').write_text(
+        'import sys\n'
+        'from cat_or_dog import download\n'
+        'from cat_or_dog.engine.cli import stop_politely\n'
+        'stop_politely()\n'
+        f'download.download_photos({urls!r}, sys.argv[1], workers=4, allow=["{site.host}"])\n')
+    process = subprocess.Popen([sys.executable, tmp_path/'program.py', dest], stderr=subprocess.DEVNULL)
+    for _ in range(6000):   # 60 s
+        if len(photos_in(dest)) >= 10:
+            break
+        time.sleep(0.01)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(number)
+    assert process.wait(60) != 0
+    rows = read_manifest(dest)
+    assert 10 <= len(rows) < 400 and not list(dest.rglob('*.part'))
+    assert set(photos_in(dest)) == {row.file for row in rows.values()} and check_folder(dest) == {}
+    assert not any(child.is_running() for child in children)

@@ -418,8 +418,8 @@ def test_dropping_photos(open_page):
     opened = open_page()
     drop = '''([data, name]) => {
         const transfer = new DataTransfer()
-        const bytes = Uint8Array.from(atob(data), c => c.charCodeAt(0))
-        if (name) transfer.items.add(new File([bytes], name, {type: 'image/jpeg'}))
+        const bytes = () => Uint8Array.from(atob(data), c => c.charCodeAt(0))
+        if (name) transfer.items.add(new File([bytes()], name, {type: 'image/jpeg'}))
         else transfer.setData('text/uri-list', data)
         const about = {dataTransfer: transfer, bubbles: true, cancelable: true}
         document.body.dispatchEvent(new DragEvent('dragover', about))

@@ -23,6 +23,7 @@ from typing import Any
 import httpx
 import msgspec
 from msgspec.structs import replace
+from PIL import Image
 from tqdm.auto import tqdm
 
 from .drawing_server import served_now
@@ -31,7 +32,7 @@ from .fetch import Limits, Refused, TryLater, fetch, proxy_for
 from .files import check_can_save, remove_leftovers, usable_cores, write_whole
 from .folder import (DUPLICATE, KEPT, LEFT_OUT, REFUSED, SET_ASIDE, ManifestRow,
                                       ManifestWriter, read_manifest, set_aside, write_manifest)
-from .photo import PhotoError, open_photo, photo_size, thumbnail, to_jpeg
+from .photo import PhotoError, open_photo, photo_size, to_jpeg
 
 # %% ../../nbs/engine/downloader.ipynb #8da8b121
 _ABOUT = 'label', 'license', 'author', 'source_page', 'title', 'engine'
@@ -68,7 +69,8 @@ def kept_photo(row: ManifestRow, body: bytes, limits: Limits) -> Outcome:
     "The photo in `body`, made small. Raises `PhotoError`, or `Refused` for one that is too small."
     if min(photo_size(body, limits.pixels)) < limits.min_size:
         raise Refused(f'smaller than {limits.min_size} pixels')
-    small = thumbnail(open_photo(body, longest=limits.max_size, max_pixels=limits.pixels), limits.max_size)
+    small = open_photo(body, longest=limits.max_size, max_pixels=limits.pixels)
+    small.thumbnail((limits.max_size, limits.max_size), Image.Resampling.HAMMING)
     jpeg, seen = to_jpeg(small), look(small)
     whole = hashlib.sha256(jpeg).hexdigest()
     about = {'file': f'{whole[:16]}.jpg', 'size': len(jpeg), 'hash': whole, 'look': seen}
@@ -108,17 +110,26 @@ class Host:
     waiting: deque = field(default_factory=deque)
     running: int = 0
     rests_until: float = 0.   # by `time.monotonic`
-    pauses: int = 0           # that it has asked for
+    pauses: int = 0           # one after the other, without a good answer between them
+    named: bool = False       # did it say for how long?
+    reason: str = ''          # what it answered when it asked for the last one
 
     def may_start(self, now: float) -> bool:
         return bool(self.waiting) and self.running < self.at_once and now >= self.rests_until
 
-    def rest(self, pause: float, now: float) -> float:
-        "Slow down, and leave the site alone for a while; until when."
+    def rest(self, pause: float, now: float) -> None:
+        "Slow down, and leave the site alone for a while."
         self.at_once = 1
-        self.rests_until = max(self.rests_until, now + (pause or _FIRST_PAUSE*2**self.pauses))
-        self.pauses += 1
-        return self.rests_until
+        if now < self.rests_until and not pause:   # asked before this rest began: nothing new
+            return
+        self.named = pause > 0
+        pause = pause or _FIRST_PAUSE*2**self.pauses
+        self.pauses += now >= self.rests_until
+        self.rests_until = max(self.rests_until, now + pause)
+
+    def is_given_up(self, ends: float) -> bool:
+        "Would its rest outlast the time `ends`? One that doesn't say for how long is tried a few times."
+        return self.rests_until > ends and (self.named or self.pauses >= TRIES)
 
 # %% ../../nbs/engine/downloader.ipynb #8518ad90
 class Schedule:
@@ -126,8 +137,7 @@ class Schedule:
     def __init__(self, rows: Iterable[ManifestRow], per_host: int = PER_HOST, patience: float = PATIENCE):
         self.hosts: dict[str, Host] = defaultdict(lambda: Host(per_host))
         self.tries: Counter = Counter()
-        self.patience = patience
-        self.begun = time.monotonic()
+        self.ends = time.monotonic() + patience   # nobody's rest is waited for any longer
         for row in rows:
             self.hosts[host_of(row.url)].waiting.append(row)
 
@@ -138,6 +148,12 @@ class Schedule:
             while host.may_start(now):
                 host.running += 1
                 yield host.waiting.popleft()
+
+    def given_up(self) -> Iterator[Outcome]:
+        "The addresses of sites that want to rest for longer than there is patience; they are not asked."
+        for host in self.hosts.values():
+            while host.waiting and host.is_given_up(self.ends):
+                yield Outcome(replace(host.waiting.popleft(), status=REFUSED, reason=host.reason))
 
     def seconds_to_wait(self) -> float | None:
         "Until the next site's rest is over; `None` if no site rests with addresses waiting."
@@ -150,11 +166,12 @@ class Schedule:
         host = self.hosts[host_of(outcome.row.url)]
         host.running -= 1
         if outcome.pause is None:
+            host.pauses = 0
             return True
-        now = time.monotonic()
-        until = host.rest(outcome.pause, now)
+        host.reason = outcome.row.reason
+        host.rest(outcome.pause, time.monotonic())
         self.tries[outcome.row.url] += 1
-        if self.tries[outcome.row.url] >= TRIES or until > self.begun + self.patience:
+        if self.tries[outcome.row.url] >= TRIES or host.rests_until > self.ends:
             return True
         host.waiting.append(outcome.row)
         return False
@@ -173,6 +190,7 @@ def ask_all(
             job = pool.submit(ask, row)
             running.add(job)
             job.add_done_callback(finished.put)
+        yield from schedule.given_up()
         wait = schedule.seconds_to_wait()
         if not running and wait is None:
             return
