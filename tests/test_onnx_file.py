@@ -180,7 +180,7 @@ def test_a_field_number_that_others_read_differently_is_refused():
 
 
 def test_a_number_where_text_should_be_costs_no_memory():
-    "bytes(n) has n bytes: an operation that is called 2**40 would take a terabyte. (Here: 0.1 GB, if this fails.)"
+    "bytes(n) has n bytes: an operation called 2**40 would take a terabyte. (Here: 0.1 GB, if this fails.)"
     node = number(4 << 3) + number(10**8)
     with pytest.raises(ModelError, match='not a complete'):
         check_graph(tiny() + field(7, field(1, node)))
