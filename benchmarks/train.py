@@ -171,16 +171,21 @@ def few(size, n, draws=20):
     return found
 
 
+def draw_photos(folder, numbers):
+    "Drawings with these numbers, in a folder for each label."
+    from cat_or_dog.engine.drawings import LABELS, draw
+    for label in LABELS:
+        (folder/label).mkdir(parents=True)
+        for i in numbers:
+            draw(label, i).save(folder/label/f'{i}.jpg', quality=92)
+
+
 def only_drawings(size, each=200):
     "Trained on drawings alone, tested on real photos."
-    from cat_or_dog.engine.drawings import LABELS, draw
     from cat_or_dog.train import train
     files, actual = files_in('valid')
     with tempfile.TemporaryDirectory() as folder:
-        for label in LABELS:
-            (Path(folder)/label).mkdir()
-            for i in range(each):
-                draw(label, i).save(Path(folder)/label/f'{i}.jpg', quality=92)
+        draw_photos(Path(folder), range(each))
         model = train(folder, size=size)
     answers = [answer for _, answer in model.predict_many(files)]
     wrong = sum(answer.label != label for answer, label in zip(answers, actual, strict=True))
@@ -544,23 +549,14 @@ PARTS = {'quick': part_quick, 'shell': part_shell, 'learn': part_learn, 'growth'
 ENOUGH = 44   # of each label: four fifths of all are more than a batch of 64, else fastai trains nothing
 
 
-def draw_photos(folder, each=ENOUGH):
-    "A few drawings in place of the photos, for `--smoke`."
-    from cat_or_dog.engine.drawings import LABELS, draw
-    for part in ('train', 'valid'):
-        for label in LABELS:
-            (folder/part/label).mkdir(parents=True)
-            for i in range(each):
-                draw(label, i + each*(part == 'valid')).save(folder/part/label/f'{i}.jpg')
-
-
 def smoke(parts):
     "Each part once, on a few drawings: does everything run?"
     global PHOTOS
     with tempfile.TemporaryDirectory() as folder:
         PHOTOS = Path(folder)
         os.environ['CAT_OR_DOG_PHOTOS'] = folder
-        draw_photos(PHOTOS)
+        draw_photos(PHOTOS/'train', range(ENOUGH))
+        draw_photos(PHOTOS/'valid', range(ENOUGH, 2*ENOUGH))
         results = Results(None)
         for part in parts:
             PARTS[part](results, [1], 1)

@@ -6,13 +6,13 @@
 __all__ = ['uploads', 'app', 'answer']
 
 # %% ../nbs/06_app.ipynb #9f687d4b
-import io
 from typing import Any
 
 import ipywidgets as widgets
 from fastcore.xml import P, to_xml
 
 from .engine.cards import answer, new_button, sentences, shown
+from .engine.photo import NamedBytes
 from .predict import Classifier
 
 _all_ = ['answer']   # people look for it here
@@ -20,17 +20,13 @@ _all_ = ['answer']   # people look for it here
 # %% ../nbs/06_app.ipynb #c07853d2
 def uploads(
     uploader: Any,      # a `FileUpload` of ipywidgets 7 or 8
-) -> list[io.BytesIO]:   # open files, each with its `name`
+) -> list[NamedBytes]:   # open files, each with its `name`
     "The files that were uploaded."
     if hasattr(uploader, 'data'):   # version 7
         found = [(about['name'], data) for about, data in zip(uploader.metadata, uploader.data)]
     else:
         found = [(file['name'], file['content']) for file in uploader.value]
-    files = []
-    for name, data in found:
-        files.append(io.BytesIO(data))
-        files[-1].name = name
-    return files
+    return [NamedBytes(data, name) for name, data in found]
 
 # %% ../nbs/06_app.ipynb #1f21a7da
 def app(

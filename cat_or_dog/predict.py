@@ -14,7 +14,7 @@ import numpy as np
 from .engine.batches import good_and_bad, in_batches
 from .engine.evaluate import ManyPhotos
 from .engine.model_file import ModelFile
-from .engine.onnx_file import ModelError, open_checked
+from .engine.onnx_file import ModelError
 from .engine.photo import PhotoError, open_photo, pixels
 from .engine.prediction import Prediction, predictions
 
@@ -36,9 +36,8 @@ class Classifier(ModelFile, ManyPhotos):
         batch_size: int = 16,   # photos given to the model at once
     ) -> Iterator[tuple]:       # (photo, Prediction) or (photo, PhotoError), in the order of `photos`
         "Predictions for many photos; a photo that cannot be read costs one row, not the run."
-        session = open_checked(self.data)   # one thread for each run: the threads are ours
         def answer(squares):
-            return predictions(self, squares, session)
+            return predictions(self, squares, self.narrow)   # one thread for each run: the threads are ours
         def work(batch):
             return list(zip(batch, good_and_bad(batch, self.square, answer)))
         return in_batches(photos, work, batch_size)

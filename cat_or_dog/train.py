@@ -37,9 +37,9 @@ def train(
                          f'take a multiple of {STRIDE} from {SMALLEST} to {LARGEST}.')
     photos = labelled_photos(path, labels)
     check_enough(photos, least=2 if method == 'head' else 10)
-    for note in photos.notes:
-        print(note)
     if method == 'head':
+        for note in photos.notes:   # the other way's DataLoaders print them
+            print(note)
         return train_head(table_of(photos, size), size, seed, head_start)
     from cat_or_dog.data import dataloaders
     from cat_or_dog.engine.convert import fine_tune

@@ -80,12 +80,9 @@ def photos():
 @pytest.fixture(scope='session')
 def drawn(tmp_path_factory):
     "Folder with 30 drawings of each label."
-    from cat_or_dog.engine.drawings import draw
+    from pictures import save_drawings
     folder = tmp_path_factory.mktemp('drawn')
-    for label in ('cat', 'dog'):
-        (folder/label).mkdir()
-        for i in range(30):
-            draw(label, i).save(folder/label/f'{i:03}.jpg')
+    save_drawings(folder, range(30), name='{:03}.jpg')
     return folder
 
 

@@ -8,7 +8,6 @@
                                                  `python tests/hostile.py FOLDER`
 """
 import gzip
-import io
 import sys
 import threading
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
+from pictures import saved
 from PIL import Image
 
 
@@ -27,12 +27,6 @@ def photo(number, size=(160, 120)):
     "A picture of coloured patches, another one for each number."
     patches = np.random.default_rng(number).integers(0, 256, (9, 9, 3), dtype=np.uint8)
     return Image.fromarray(patches).resize(size, Image.Resampling.BILINEAR)
-
-
-def saved(image, format='jpeg', **options):
-    file = io.BytesIO()
-    image.save(file, format, **options)
-    return file.getvalue()
 
 
 turned = Image.Exif()
@@ -88,6 +82,18 @@ BAD = dict(
 GZIP_BOMB = gzip.compress(bytes(100_000_000), 1)
 
 
+LEADS_TO = dict(   # redirects that lead nowhere good
+    loop='/loop',
+    to_private='http://192.168.0.1/photo.jpg',
+    to_metadata='http://169.254.169.254/latest/meta-data',
+    to_localhost='http://localhost:1/photo.jpg',
+    to_ipv6='http://[::ffff:127.0.0.1]/photo.jpg',
+    to_file='file:///etc/passwd',
+    to_ftp='ftp://a.example/photo.jpg',
+    to_nowhere='http://[oh no/',
+)
+
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = 'HTTP/1.1'
 
@@ -124,6 +130,8 @@ class Handler(BaseHTTPRequestHandler):
             self.reply(body=GOOD[name])
         elif name in BAD:
             self.reply(body=BAD[name])
+        elif name in LEADS_TO:
+            self.reply(302, Location=LEADS_TO[name])
         elif name.isdigit():
             self.reply(int(name), b'' if name in ('204', '304') else b'<h1>sorry</h1>')
         elif name.startswith('many/'):
@@ -176,25 +184,9 @@ class Handler(BaseHTTPRequestHandler):
             self.raw(b'')
         else:
             self.reply(body=saved(photo(48)))
-    # redirects that lead nowhere good
-    def loop(self):
-        self.reply(302, Location='/loop')
+    # a redirect that never says the same twice; the others: LEADS_TO
     def growing_loop(self):
         self.reply(302, Location=f'/growing_loop?{self.path[-500:]}x')
-    def to_private(self):
-        self.reply(302, Location='http://192.168.0.1/photo.jpg')
-    def to_metadata(self):
-        self.reply(302, Location='http://169.254.169.254/latest/meta-data')
-    def to_localhost(self):
-        self.reply(302, Location='http://localhost:1/photo.jpg')
-    def to_ipv6(self):
-        self.reply(302, Location='http://[::ffff:127.0.0.1]/photo.jpg')
-    def to_file(self):
-        self.reply(302, Location='file:///etc/passwd')
-    def to_ftp(self):
-        self.reply(302, Location='ftp://a.example/photo.jpg')
-    def to_nowhere(self):
-        self.reply(302, Location='http://[oh no/')
     # time
     def silent(self):
         time.sleep(4)

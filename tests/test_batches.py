@@ -6,6 +6,7 @@ from itertools import count
 
 import numpy as np
 import pytest
+from pictures import saved
 from PIL import Image
 
 from cat_or_dog.engine import photo as photo_room
@@ -65,9 +66,7 @@ def test_a_bad_photo_costs_one_row_and_all_bad_ones_ask_nobody():
 
 
 def png(width, height):
-    file = io.BytesIO()
-    Image.new('RGB', (width, height), 'orange').save(file, 'png', compress_level=1)
-    return file.getvalue()
+    return saved(Image.new('RGB', (width, height), 'orange'), 'png', compress_level=1)
 
 
 @pytest.mark.parametrize('resize', ['half', 'squish'])

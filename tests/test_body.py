@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 import pytest
+from house import ROOT as root
 
 from cat_or_dog.engine import body as room
 from cat_or_dog.engine.batches import in_batches
@@ -17,9 +18,6 @@ from cat_or_dog.engine.body import FEATURES, FeatureCache, body, features, open_
 from cat_or_dog.engine.drawings import draw
 from cat_or_dog.engine.files import usable_cores
 from cat_or_dog.engine.photo import PhotoError, pixels
-
-root = Path(__file__).resolve().parent.parent
-
 
 # The graph
 

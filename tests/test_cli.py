@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pictures import save_drawings
 
 from cat_or_dog.engine.drawings import draw
 from cat_or_dog.engine.files import cache_folder
@@ -92,10 +93,7 @@ def test_predict_gives_a_line_a_photo(tmp_path, model_file):
 
 
 def test_predict_a_folder_to_a_table(tmp_path, model_file):
-    for label in ('cat', 'dog'):
-        (tmp_path / 'photos' / label).mkdir(parents=True)
-        for i in range(3):
-            draw(label, i).save(tmp_path / 'photos' / label / f'{i}.jpg')
+    save_drawings(tmp_path / 'photos', range(3))
     said = call('predict', 'photos', '--model', model_file, '--out', 'rows.csv', cwd=tmp_path)
     assert said == 'rows.csv: 6 photos; 0 could not be read.\n'
     rows = (tmp_path / 'rows.csv').read_text().splitlines()

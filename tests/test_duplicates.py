@@ -3,6 +3,7 @@ import io
 
 import numpy as np
 import pytest
+from pictures import saved
 from PIL import Image
 
 from cat_or_dog.engine.drawings import draw
@@ -22,9 +23,7 @@ from cat_or_dog.engine.duplicates import (
 
 
 def saved_again(image, quality=30):
-    file = io.BytesIO()
-    image.save(file, 'jpeg', quality=quality)
-    return Image.open(file)
+    return Image.open(io.BytesIO(saved(image, quality=quality)))
 
 
 def cut(image, left, top, right, bottom):

@@ -1,7 +1,6 @@
 """The web page: every kind of upload, strangers, load; people with a mouse, a keyboard, a screen reader."""
 import asyncio
 import base64
-import io
 import json
 import os
 import re
@@ -22,6 +21,7 @@ import pytest
 from browser import barriers, chromium, screenshot
 from house import ROOT as root
 from page_load import load
+from pictures import saved
 from PIL import Image
 from starlette.testclient import TestClient
 
@@ -35,11 +35,6 @@ from cat_or_dog.predict import Classifier
 
 command = [sys.executable, '-m', 'cat_or_dog']
 cat = draw('cat', 905)
-
-
-def saved(image, format='jpeg', **options):
-    image.save(file := io.BytesIO(), format, **options)
-    return file.getvalue()
 
 
 @contextmanager

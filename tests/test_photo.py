@@ -6,6 +6,7 @@ from io import BytesIO
 
 import numpy as np
 import pytest
+from pictures import saved
 from PIL import Image, features
 
 from cat_or_dog.engine.photo import (
@@ -20,12 +21,6 @@ from cat_or_dog.engine.photo import (
     to_jpeg,
     why_unreadable,
 )
-
-
-def saved(image, kind, **options):
-    file = BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
 
 
 def code(photo, **options):

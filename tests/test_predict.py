@@ -11,6 +11,7 @@ import unicodedata
 import numpy as np
 import onnx
 import pytest
+from pictures import save_drawings, saved
 from PIL import Image
 
 from cat_or_dog.engine.drawings import draw
@@ -23,12 +24,6 @@ from cat_or_dog.predict import Classifier, ModelError, PhotoError, Prediction, o
 @pytest.fixture
 def model(model_file):
     return Classifier.load(model_file)
-
-
-def saved(image, format, **options):
-    file = io.BytesIO()
-    image.save(file, format, **options)
-    return file.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -247,16 +242,8 @@ def test_a_table_that_cannot_be_written_is_said_before_the_work(model, tmp_path)
 
 # How good is it?
 
-def saved_drawings(folder, numbers, labels=('cat', 'dog')):
-    for label in labels:
-        (folder/label).mkdir(parents=True)
-        for number in numbers:
-            draw(label, number).save(folder/label/f'{number}.jpg')
-    return sorted(folder.glob('*/*.jpg'))
-
-
 def test_photos_seen_in_training_are_counted(model, drawn, tmp_path):
-    new = saved_drawings(tmp_path, range(100, 103))
+    new = save_drawings(tmp_path, range(100, 103))
     old = sorted(drawn.glob('*/*.jpg'))[:4]
     report = model.evaluate(new + old)
     assert (report['n'], report['seen']) == (10, 4)
@@ -271,7 +258,7 @@ def test_a_model_that_does_not_say_what_it_saw(model, drawn):
 
 
 def test_each_label_has_its_own_error(model, tmp_path):
-    files = saved_drawings(tmp_path, range(200, 205))
+    files = save_drawings(tmp_path, range(200, 205))
     turned = ['dog']*5 + ['dog']*5   # five cats are called dogs
     report = model.evaluate(files, turned)
     assert list(report['per_label']) == ['dog'] and report['per_label']['dog']['n'] == 10
@@ -281,7 +268,7 @@ def test_each_label_has_its_own_error(model, tmp_path):
 
 
 def test_unreadable_photos_are_counted_and_explained(model, tmp_path):
-    files = saved_drawings(tmp_path, range(300, 302))
+    files = save_drawings(tmp_path, range(300, 302))
     files[0].write_bytes(b'torn')
     report = model.evaluate(files)
     assert (report['n'], report['unreadable']) == (3, 1) and str(files[0]) in report['reasons'][0]
@@ -292,7 +279,7 @@ def test_unreadable_photos_are_counted_and_explained(model, tmp_path):
 
 
 def test_an_unknown_label_is_named(model, tmp_path):
-    files = saved_drawings(tmp_path, [1], ['dog'])
+    files = save_drawings(tmp_path, [1], ['dog'])
     (tmp_path/'dog').rename(tmp_path/'horse')
     files = [tmp_path/'horse'/files[0].name]
     with pytest.raises(ValueError, match="'horse' is not a label of this model; it knows cat, dog"):
@@ -304,7 +291,7 @@ def test_kana_in_either_spelling_are_one_label(model, tmp_path, in_model, in_fol
     "macOS writes が as two letters in the names of folders."
     known = [unicodedata.normalize(in_model, 'がちょう'), 'dog']
     theirs = Classifier(changed(model, labels=known))
-    files = saved_drawings(tmp_path, [400, 401])
+    files = save_drawings(tmp_path, [400, 401])
     found = theirs.evaluate(files, [unicodedata.normalize(in_folder, 'がちょう')]*2 + ['dog']*2)
     assert found['n'] == 4 and set(found['per_label']) == set(known)
 

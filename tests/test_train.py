@@ -1,6 +1,7 @@
 """Training: on real photos, bad folders, seeds, and which weights are taken."""
 import numpy as np
 import pytest
+from pictures import save_drawings
 
 from cat_or_dog.engine import convert
 from cat_or_dog.engine.body import features
@@ -150,10 +151,7 @@ def test_the_articles_resnet18_end_to_end(monkeypatch, tmp_path):
         resnet18().state_dict(),
         tmp_path/'torch'/'hub'/'checkpoints'/ResNet18_Weights.DEFAULT.url.rsplit('/', 1)[1],
     )
-    for label in ('cat', 'dog'):
-        (tmp_path/'photos'/label).mkdir(parents=True)
-        for i in range(10):
-            draw(label, i, size=160).save(tmp_path/'photos'/label/f'{i}.png')
+    save_drawings(tmp_path/'photos', range(10), name='{}.png', size=160)
     dls = dataloaders(tmp_path/'photos', size=96)
     learn = vision_learner(dls, choose_arch(), metrics=error_rate)
     learn.fine_tune(1)
@@ -201,10 +199,7 @@ def test_no_network_is_noticed(monkeypatch, tmp_path):
 
 
 def test_fine_tune_gives_the_same_kind_of_model(tmp_path):
-    for label in ('cat', 'dog'):
-        (tmp_path/label).mkdir()
-        for i in range(12):
-            draw(label, i, size=160).save(tmp_path/label/f'{i}.jpg')
+    save_drawings(tmp_path, range(12), size=160)
     first, second = (train(tmp_path, method='fine_tune', size=96) for _ in range(2))
     assert first.labels == ['cat', 'dog'] and first.size == 96 and first.metadata['method'] == 'fine_tune'
     batch = np.stack([pixels(f, 96) for f in sorted(tmp_path.glob('*/*.jpg'))])

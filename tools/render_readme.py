@@ -1,10 +1,9 @@
 """README.md is nbs/index.ipynb as Markdown, with its links made relative to the top folder."""
 import re
-from pathlib import Path
 
 import nbformat
+from house import NBS, ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 NOTE = '<!-- Rendered from nbs/index.ipynb by `make readme`: edit that. -->\n\n'
 
 
@@ -20,7 +19,7 @@ def _link(match: re.Match) -> str:
 def render() -> str:
     "The text of README.md."
     from nbconvert import MarkdownExporter
-    text, _ = MarkdownExporter().from_notebook_node(nbformat.read(ROOT/'nbs'/'index.ipynb', as_version=4))
+    text, _ = MarkdownExporter().from_notebook_node(nbformat.read(NBS/'index.ipynb', as_version=4))
     return NOTE + re.sub(r'\]\(([^)\s]+)( "[^"]*")?\)', _link, text).strip() + '\n'
 
 

@@ -7,7 +7,6 @@ __all__ = ['FRAME', 'bars', 'lit', 'where', 'picture', 'answer_card', 'refusal_c
            'as_upload', 'answer', 'new_button']
 
 # %% ../../nbs/engine/cards.ipynb #f5a1bc83
-import io
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,8 +14,9 @@ import numpy as np
 from fastcore.xml import FT, Div, Figcaption, Figure, Img, Table, Td, Th, Tr, to_xml
 from PIL import Image
 
-from .page import LANGUAGES, page_texts, verdict
-from .photo import PhotoError, data_url, open_photo, thumbnail, to_jpeg
+from .page import LANGUAGES, page_texts, strength, verdict
+from .photo import NamedBytes, PhotoError, data_url, open_photo, thumbnail, to_jpeg
+from .prediction import prediction_with_heat
 from ..predict import Classifier
 
 # %% ../../nbs/engine/cards.ipynb #9f918bb8
@@ -48,8 +48,7 @@ def lit(
     heat: np.ndarray,     # (rows, columns), from `Classifier.heat_map`
 ) -> Image.Image:
     "`image`, bright where `heat` is high, and dark where it is 0 or less."
-    light = np.maximum(heat, 0)/max(heat.max(), 1e-9)
-    coarse = Image.fromarray((_DARK + _LIGHT*light).astype(np.uint8))
+    coarse = Image.fromarray((_DARK + _LIGHT*strength(heat)).astype(np.uint8))
     mask = coarse.resize(image.size, Image.Resampling.BICUBIC)
     return Image.composite(image, Image.new('RGB', image.size), mask)
 
@@ -119,11 +118,12 @@ def card(
 ) -> FT:
     "All that `model` says about one photo. Raises `PhotoError`."
     image = open_photo(photo)
-    prediction, heat = model.predict(image), model.heat_map(image)
+    square = model.square(image)
+    prediction, heat = prediction_with_heat(model, square)
     pictures = [picture(image, photo.name, words['photo_of'].format(name=photo.name))]
     if heat is not None and heat.max() > 0:   # else nothing spoke for the label
         place = where(heat, words)
-        pictures.append(picture(lit(Image.fromarray(model.square(image)), heat), place, place))
+        pictures.append(picture(lit(Image.fromarray(square), heat), place, place))
     why = [Div(words['neither_why'])] if prediction.neither else []
     return answer_card(pictures, headline(prediction, words), [*why, bars(prediction.probabilities, words)])
 
@@ -142,11 +142,9 @@ def shown(
 def as_upload(
     photo: Image.Image | bytes,   # a picture, or what is in a file
     name: str,                    # of the file
-) -> io.BytesIO:                  # an open file with a `name`, as the upload button gives
+) -> NamedBytes:                  # as the upload button gives
     "A photo as if somebody had uploaded it."
-    file = io.BytesIO(photo if isinstance(photo, bytes) else to_jpeg(photo))
-    file.name = name
-    return file
+    return NamedBytes(photo if isinstance(photo, bytes) else to_jpeg(photo), name)
 
 def answer(
     model: Classifier,

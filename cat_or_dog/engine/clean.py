@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from .body import read_features
 from .duplicates import alike_pairs, confirmed, looks_of, worse_copies
 from .folder import LabelledPhotos, check_enough, labelled_photos, move_photo, set_aside
 from .head import directions, fit_head
 from .photo import PhotoError, open_photo, thumbnail, to_jpeg
+from .quick import with_features
 
 # %% ../../nbs/engine/clean.ipynb #c94ad4c8
 @dataclass(frozen=True)
@@ -110,14 +110,10 @@ def duplicates(
 # %% ../../nbs/engine/clean.ipynb #93a4e0ad
 def _read(photos: LabelledPhotos, size: int) -> tuple[LabelledPhotos, np.ndarray]:
     "The photos that can be read, and their features; says which cannot."
-    found = read_features(photos.files, size)
-    for x in found:
-        if isinstance(x, PhotoError):
-            print(f'left out: {x}')
-    good = [i for i, x in enumerate(found) if not isinstance(x, PhotoError)]
-    if not good:
+    good, X, _ = with_features(photos, size)
+    if not good.files:
         raise ValueError(f'Not one photo in {photos.root} can be read.')
-    return photos.choose(good), np.stack([found[i] for i in good]).astype(np.float32)
+    return good, X
 
 def _pixel_count(file: Path) -> int:
     "How many pixels a photo has; 0 if it has vanished meanwhile."

@@ -23,7 +23,6 @@ from typing import Any
 import httpx
 import msgspec
 from msgspec.structs import replace
-from PIL import Image
 from tqdm.auto import tqdm
 
 from .drawing_server import served_now
@@ -32,7 +31,7 @@ from .fetch import Limits, Refused, TryLater, fetch, proxy_for
 from .files import check_can_save, remove_leftovers, usable_cores, write_whole
 from .folder import (DUPLICATE, KEPT, LEFT_OUT, REFUSED, SET_ASIDE, ManifestRow,
                                       ManifestWriter, read_manifest, set_aside, write_manifest)
-from .photo import PhotoError, open_photo, photo_size, to_jpeg
+from .photo import PhotoError, photo_size, thumbnail, to_jpeg
 
 # %% ../../nbs/engine/downloader.ipynb #8da8b121
 _ABOUT = 'label', 'license', 'author', 'source_page', 'title', 'engine'
@@ -69,8 +68,7 @@ def kept_photo(row: ManifestRow, body: bytes, limits: Limits) -> Outcome:
     "The photo in `body`, made small. Raises `PhotoError`, or `Refused` for one that is too small."
     if min(photo_size(body, limits.pixels)) < limits.min_size:
         raise Refused(f'smaller than {limits.min_size} pixels')
-    small = open_photo(body, longest=limits.max_size, max_pixels=limits.pixels)
-    small.thumbnail((limits.max_size, limits.max_size), Image.Resampling.HAMMING)
+    small = thumbnail(body, limits.max_size, limits.pixels)
     jpeg, seen = to_jpeg(small), look(small)
     whole = hashlib.sha256(jpeg).hexdigest()
     about = {'file': f'{whole[:16]}.jpg', 'size': len(jpeg), 'hash': whole, 'look': seen}
@@ -372,8 +370,9 @@ def download_into(
 # %% ../../nbs/engine/downloader.ipynb #a3bc7871
 def _photo_of(root: Path, label: str, row: ManifestRow) -> Path:
     "Where the photo of a row is, in its folder or set aside."
-    here = root/label/row.file if row.file else None
-    return here if here else root/SET_ASIDE/label/f'{row.hash[:16]}.jpg'
+    if row.file:
+        return root/label/row.file
+    return root/SET_ASIDE/label/f'{row.hash[:16]}.jpg'
 
 def part_labels(
     root: Path,   # with a folder for each label

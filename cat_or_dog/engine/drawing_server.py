@@ -12,10 +12,10 @@ import re
 import threading
 from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from io import BytesIO
 from urllib.parse import urlsplit
 
 from .drawings import LABELS, draw
+from .photo import to_jpeg
 
 # %% ../../nbs/engine/drawing_server.ipynb #0c65433a
 MISSING, HTML, TORN, EMPTY = 'missing', 'html', 'torn', 'empty'
@@ -36,9 +36,7 @@ HALF = 4000   # bytes of a torn photo
 
 def drawing_jpeg(label: str, number: int, seed: int) -> bytes:
     "A drawing as a JPEG file."
-    jpeg = BytesIO()
-    draw(label, number, seed=seed).save(jpeg, 'jpeg', quality=90)
-    return jpeg.getvalue()
+    return to_jpeg(draw(label, number, seed=seed))
 
 def answer(path: str) -> tuple[int, str, bytes]:
     "HTTP status, content type and body for a path such as /drawings/42/cat/7.jpg, or …/9-torn.jpg."

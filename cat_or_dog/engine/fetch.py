@@ -4,11 +4,10 @@
 
 # %% auto #0
 __all__ = ['PRIVATE', 'NO_HOST', 'NO_ANSWER', 'PROXY_PASSWORD', 'NO_PROXY', 'BAD_CERTIFICATE', 'Refused', 'TryLater', 'Limits',
-           'is_public', 'is_this_computer', 'proxy_for', 'SafeTransport', 'safe_client', 'seconds_of', 'fetch']
+           'is_public', 'is_this_computer', 'proxy_for', 'SafeTransport', 'safe_client', 'fetch']
 
 # %% ../../nbs/engine/fetch.ipynb #dfb95a35
 import ipaddress
-import queue
 import socket
 import ssl
 import threading
@@ -17,7 +16,6 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -26,7 +24,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpcore
 import httpx
 
-from .files import USER_AGENT
+from .files import USER_AGENT, retry_after, within
 
 # %% ../../nbs/engine/fetch.ipynb #cb34e38e
 class Refused(Exception):
@@ -85,19 +83,14 @@ def _left() -> float:
 
 def _look_up(host: str, port: int, seconds: float = 3600) -> list[str]:
     "The IP addresses of `host`. Raises `Refused` if it has none, `httpcore.ReadTimeout` after too long."
-    answer: queue.SimpleQueue = queue.SimpleQueue()
     def ask():
-        try:
-            answer.put([info[4][0] for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)])
-        except (OSError, UnicodeError):
-            answer.put([])
-    threading.Thread(target=ask, daemon=True).start()   # daemon: one that hangs may be left behind
+        return [info[4][0] for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     try:
-        addresses = answer.get(timeout=min(seconds, _left()))
-    except queue.Empty:
+        addresses = within(min(seconds, _left()), ask)
+    except TimeoutError:
         raise httpcore.ReadTimeout from None
-    if not addresses:
-        raise Refused(NO_HOST)
+    except (OSError, UnicodeError):
+        raise Refused(NO_HOST) from None
     return list(dict.fromkeys(addresses))
 
 # %% ../../nbs/engine/fetch.ipynb #a261de74
@@ -276,19 +269,6 @@ def safe_client(
 # %% ../../nbs/engine/fetch.ipynb #9ff82460
 _BUSY = 429, 503   # too many requests; out of order just now
 
-def seconds_of(
-    text: str,    # a header Retry-After: '120', or a date
-) -> float:       # 0 or more; 0 if it can't be read
-    "For how long a site wants to be left alone."
-    try:
-        return max(0., float(text))
-    except ValueError:
-        pass
-    try:
-        return max(0., parsedate_to_datetime(text).timestamp() - time.time())
-    except (ValueError, TypeError, OverflowError):
-        return 0.
-
 def _answer(client: httpx.Client, url: str, limits: Limits) -> httpx.Response:
     "The answer at the end of all redirects, its body still unread."
     request: httpx.Request | None = client.build_request('GET', url)
@@ -310,7 +290,7 @@ def _check_status(answer: httpx.Response) -> None:
         raise Refused(PROXY_PASSWORD)
     reason = f'HTTP {code} ({httpx.codes.get_reason_phrase(code).lower() or "unknown"})'
     if code in _BUSY:
-        raise TryLater(reason, seconds_of(answer.headers.get('retry-after', '')))
+        raise TryLater(reason, retry_after(answer.headers.get('retry-after', '')))
     raise Refused(reason)
 
 # %% ../../nbs/engine/fetch.ipynb #d8e27e8d

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LEFTOVER_SECONDS', 'CONTACT', 'USER_AGENT', 'write_whole', 'remove_leftovers', 'cannot_save', 'check_can_save',
-           'cache_folder', 'say_once', 'say_no_cache', 'within', 'cores_of_quota', 'usable_cores']
+           'cache_folder', 'say', 'say_once', 'say_no_cache', 'within', 'cores_of_quota', 'usable_cores', 'retry_after']
 
 # %% ../../nbs/engine/files.ipynb #667084f0
 import math
@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,12 @@ def cache_folder() -> Path:
         raise FileNotFoundError('there is no home folder; name one in CAT_OR_DOG_CACHE') from None
 
 # %% ../../nbs/engine/files.ipynb #f99e0754
+def say(
+    text: str,
+) -> None:
+    "Print `text` to standard error: it is for people, and results for programs stay apart from it."
+    print(text, file=sys.stderr)
+
 _said = set()
 
 def say_once(
@@ -103,7 +110,7 @@ def say_once(
     "Print `sentence` to standard error, if this program has not said it before."
     if sentence not in _said:
         _said.add(sentence)
-        print(sentence, file=sys.stderr)
+        say(sentence)
 
 def say_no_cache(
     error: Exception,   # what writing to the cache raised
@@ -176,3 +183,17 @@ _given = os.environ.get('CAT_OR_DOG_CONTACT', '')
 _printable = ''.join(c for c in _given if ' ' <= c <= '~')   # all that a header may hold
 CONTACT = _printable.strip() or 'contact: set CAT_OR_DOG_CONTACT'
 USER_AGENT = f'cat_or_dog/{__version__} (a deep-learning lesson; {CONTACT})'
+
+# %% ../../nbs/engine/files.ipynb #b7d20f43
+def retry_after(
+    text: str,    # the header: '120', or a date
+) -> float:       # seconds, 0 or more; 0 if it can't be read
+    "For how long a site wants to be left alone."
+    try:
+        return max(0., float(text))
+    except ValueError:
+        pass
+    try:
+        return max(0., parsedate_to_datetime(text).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
+        return 0.

@@ -180,13 +180,13 @@ class LabelledPhotos:
         "Only the photos that are held out, or only the others."
         return self.choose(i for i, out in enumerate(self.held_out) if out == held_out)
 
-    def without(
+    def only(
         self,
-        bad: Iterable[Path],   # files, such as those that cannot be read
+        good: Iterable[Path],   # files, such as those that can be read
     ) -> 'LabelledPhotos':
-        "These photos without some files."
-        gone = set(bad)
-        return self.choose(i for i, file in enumerate(self.files) if file not in gone)
+        "These photos, if their files are among the `good` ones."
+        stay = set(good)
+        return self.choose(i for i, file in enumerate(self.files) if file in stay)
 
 # %% ../../nbs/engine/folder.ipynb #f69aea45
 _FOR_TRAINING = frozenset({'train', 'training'})
@@ -467,8 +467,7 @@ def ready_photos(
     for note in photos.notes:
         print(note)
     check_enough(photos, least)
-    good = set(readable(photos.files))
-    photos = photos.choose(i for i, file in enumerate(photos.files) if file in good)
+    photos = photos.only(readable(photos.files))
     check_enough(photos, least=1)
     return photos
 

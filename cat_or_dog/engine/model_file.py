@@ -8,6 +8,7 @@ __all__ = ['how_good', 'model_card', 'ModelFile']
 # %% ../../nbs/engine/model_file.ipynb #85eec95c
 import os
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,11 @@ def _why_no_answer(
 # %% ../../nbs/engine/model_file.ipynb #9c34a723
 _ADVICE = 'Train a new one with `cat-or-dog train`.'
 
+def _check_size(n: int, name: str | os.PathLike) -> None:
+    "Raise `ModelError` if `n` bytes are too many; before a file is read, and for data from elsewhere."
+    if n > MAX_MODEL_BYTES:
+        raise ModelError(f'{name}: more than {MAX_MODEL_BYTES//1_000_000} MB is no model of ours.')
+
 class ModelFile:
     "A model file, checked and opened. What may go wrong is a `ModelError` with the file's name."
     def __init__(self,
@@ -100,8 +106,7 @@ class ModelFile:
     ):
         self.data = data
         self.name = name
-        if len(data) > MAX_MODEL_BYTES:
-            raise ModelError(f'{name}: more than {MAX_MODEL_BYTES//1_000_000} MB is no model of ours.')
+        _check_size(len(data), name)
         try:
             self.session = open_checked(data, usable_cores())
             self.metadata = read_metadata(self.session)
@@ -112,15 +117,20 @@ class ModelFile:
         self.resize: str = self.metadata['resize']
         self.outputs = [output.name for output in self.session.get_outputs()]
 
+    @cached_property
+    def narrow(self) -> Any:
+        "A second session, of one thread a run: for callers who bring threads of their own."
+        return open_checked(self.data)
+
     @classmethod
     def load(cls,
         file: str | os.PathLike,
     ):
         "The model in `file`. Raises `ModelError` if there is none, or none that is safe to use."
         try:
-            if os.path.isfile(file) and os.path.getsize(file) > MAX_MODEL_BYTES:
-                raise ModelError(f'{file}: more than {MAX_MODEL_BYTES//1_000_000} MB is no model of ours.')
-            if os.path.exists(file) and not os.path.isfile(file) and not os.path.isdir(file):
+            if os.path.isfile(file):
+                _check_size(os.path.getsize(file), file)
+            elif os.path.exists(file) and not os.path.isdir(file):
                 raise ModelError(f'{file}: that is a pipe or a device; give the model file itself.')
             return cls(Path(file).read_bytes(), str(file))
         except FileNotFoundError:

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['UNSURE', 'WEB_FORMATS', 'PREVIEW_SIDE', 'BAD_PHOTO', 'BROKEN_MODEL', 'LONGEST_NAME', 'STATIC', 'LANGUAGES',
-           'MANY_LABELS', 'NOBODY', 'LOCAL_HOSTS', 'verdict', 'preview', 'light', 'describe', 'Refused', 'refusal_for',
-           'Limits', 'is_from_elsewhere', 'Desk', 'choose_language', 'page_texts', 'page_html', 'security_headers',
-           'WithHeaders', 'page_app']
+           'MANY_LABELS', 'NOBODY', 'LOCAL_HOSTS', 'verdict', 'preview', 'strength', 'light', 'describe', 'Refused',
+           'refusal_for', 'Limits', 'is_from_elsewhere', 'Desk', 'choose_language', 'page_texts', 'page_html',
+           'security_headers', 'WithHeaders', 'page_app']
 
 # %% ../../nbs/engine/page.ipynb #adec15dc
 import io
@@ -35,7 +35,8 @@ from starlette.staticfiles import StaticFiles
 
 from .files import usable_cores
 from .onnx_file import ModelError
-from .photo import FORMATS, PhotoError, data_url, thumbnail
+from .photo import FORMATS, NamedBytes, PhotoError, data_url, thumbnail
+from .prediction import prediction_with_heat
 from ..predict import Classifier, Prediction
 
 # %% ../../nbs/engine/page.ipynb #a95cb9ca
@@ -60,15 +61,17 @@ def preview(
     return data_url(thumbnail(data, PREVIEW_SIDE))
 
 # %% ../../nbs/engine/page.ipynb #f9fe6320
+def strength(
+    heat: np.ndarray,   # (rows, columns), from `Classifier.heat_map`
+) -> np.ndarray:        # of the same shape, 0 to 1
+    "How strongly each place speaks for the label; what speaks against it counts as 0."
+    return np.maximum(heat, 0)/max(heat.max(), 1e-9)
+
 def light(
     heat: np.ndarray | None,   # (rows, columns), from `Classifier.heat_map`
 ) -> list | None:              # rows of numbers from 0 to 1; `None` where the model cannot say
-    "How strongly each place speaks for the label."
-    if heat is None:
-        return None
-    heat = np.maximum(heat, 0)
-    brightest = max(heat.max(), 1e-9)
-    return (heat/brightest).astype(float).round(3).tolist()
+    "`strength`, as it is sent to the page."
+    return None if heat is None else strength(heat).astype(float).round(3).tolist()
 
 # %% ../../nbs/engine/page.ipynb #20fcb59f
 def describe(
@@ -77,12 +80,9 @@ def describe(
     name: str = 'the photo',   # what to call it in an error message
 ) -> dict[str, Any]:           # label, probability, probabilities, verdict, heat, resize, preview
     "All that the page shows about one photo. Raises `PhotoError` and `ModelError`."
-    photo = io.BytesIO(data)
-    photo.name = name
-    square = model.square(photo)
-    answer = model.predict(square)
+    answer, heat = prediction_with_heat(model, model.square(NamedBytes(data, name)))
     return {'label': answer.label, 'probability': answer.probability, 'probabilities': answer.probabilities,
-            'verdict': verdict(answer), 'heat': light(model.heat_map(square)), 'resize': model.resize,
+            'verdict': verdict(answer), 'heat': light(heat), 'resize': model.resize,
             'preview': preview(data)}
 
 # %% ../../nbs/engine/page.ipynb #77a9f780

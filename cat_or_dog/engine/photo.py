@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['FORMATS', 'START_BYTES', 'MAX_BYTES', 'MAX_PIXELS', 'DRAFT', 'BIG', 'is_heic', 'looks_like_photo', 'PhotoError',
-           'photo_bytes', 'open_photo', 'photo_size', 'why_unreadable', 'middle_box', 'middle_square', 'pixels',
-           'thumbnail', 'to_jpeg', 'data_url', 'upright']
+           'NamedBytes', 'photo_bytes', 'open_photo', 'photo_size', 'why_unreadable', 'middle_box', 'middle_square',
+           'pixels', 'thumbnail', 'to_jpeg', 'data_url', 'upright']
 
 # %% ../../nbs/engine/photo.ipynb #57caeca2
 import io
@@ -64,6 +64,15 @@ class PhotoError(ValueError):
 
 # %% ../../nbs/engine/photo.ipynb #046f0be5
 MAX_BYTES = 300_000_000   # of one file; 80 million pixels, the most that we accept, are 240 MB unpacked
+
+class NamedBytes(io.BytesIO):
+    "What is in a photo's file, with the name that it goes by."
+    def __init__(self, data: bytes, name: str):
+        super().__init__(data)
+        self.name = name
+
+    def __str__(self) -> str:
+        return self.name
 
 def _photo_name(photo: Any) -> str:
     "What to call `photo` in a sentence."
@@ -316,9 +325,10 @@ def pixels(
 def thumbnail(
     photo: Any,     # anything that `open_photo` takes
     side: int,      # longest side, in pixels; smaller photos stay as they are
+    max_pixels: int = MAX_PIXELS,   # more than this is refused
 ) -> Image.Image:   # RGB, with nothing but its pixels
     "A small copy of `photo`, in its own shape. Raises `PhotoError`."
-    small = open_photo(photo, longest=side).copy()
+    small = open_photo(photo, longest=side, max_pixels=max_pixels).copy()
     small.thumbnail((side, side), Image.Resampling.HAMMING)
     small.info.clear()   # comments, thumbnails, where it was taken
     return small

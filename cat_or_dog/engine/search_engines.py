@@ -6,10 +6,10 @@
 __all__ = ['OTHER', 'LONGEST_WAIT', 'OPEN', 'RATE_LIMIT', 'SITES', 'MAX_ANSWER', 'TOO_MANY', 'OUT_OF_ORDER', 'BUSY_CODES',
            'PAGE_SIZE', 'GUESTS_GET', 'OPEN_CODES', 'FILES', 'COMMONS_ASKS', 'WORDS', 'ENGINES', 'Found', 'one_line',
            'is_web', 'SearchError', 'Busy', 'NoMore', 'no_connection', 'no_answer', 'seconds_left', 'patiently',
-           'is_open', 'ask_ddgs', 'ddgs_problem', 'first_ddgs_page', 'ddgs_pages', 'read_answer', 'retry_after',
-           'status_error', 'ask_site', 'json_object', 'license_name', 'from_openverse', 'openverse_pages',
-           'without_tags', 'from_commons', 'commons_pages', 'drawn_photos', 'pages_until', 'check_search', 'Answer',
-           'Gathered', 'find_live']
+           'is_open', 'ask_ddgs', 'ddgs_problem', 'first_ddgs_page', 'ddgs_pages', 'read_answer', 'status_error',
+           'ask_site', 'json_object', 'license_name', 'from_openverse', 'openverse_pages', 'without_tags',
+           'from_commons', 'commons_pages', 'drawn_photos', 'pages_until', 'check_search', 'Answer', 'Gathered',
+           'find_live']
 
 # %% ../../nbs/engine/search_engines.ipynb #04388442
 import html
@@ -20,14 +20,13 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from .drawing_server import drawing_urls
 from .drawings import LABELS
-from .files import USER_AGENT, within
+from .files import USER_AGENT, retry_after, within
 
 # %% ../../nbs/engine/search_engines.ipynb #57fc9aa8
 @dataclass(frozen=True)
@@ -181,17 +180,6 @@ def read_answer(
                 break
         return answer.status_code, answer.headers, body
 
-# %% ../../nbs/engine/search_engines.ipynb #55cddfdd
-def retry_after(headers: Mapping) -> float:
-    "Seconds to wait, from the header Retry-After: a number, or a date; 0 if there is none."
-    value = headers.get('Retry-After', '')
-    if value.isdecimal():
-        return float(value)
-    try:
-        return max(0, (parsedate_to_datetime(value) - datetime.now(timezone.utc)).total_seconds())
-    except (ValueError, TypeError):
-        return 0
-
 # %% ../../nbs/engine/search_engines.ipynb #35e3db80
 TOO_MANY = 429
 OUT_OF_ORDER = 500, 502, 503, 504
@@ -226,14 +214,15 @@ def ask_site(
         raise no_answer(seconds) from None
     except httpx.HTTPError:
         raise no_connection() from None
+    pause = retry_after(headers.get('Retry-After', ''))
     if status != 200:
-        raise status_error(site, status, retry_after(headers))
+        raise status_error(site, status, pause)
     answer = json_object(body)
     if answer is None:
         raise SearchError(f'{site} answered with something that is not JSON', OTHER)
     if problem := answer.get('error'):   # Commons reports problems with status 200
         code = problem['code'] if isinstance(problem, dict) and 'code' in problem else problem
-        raise status_error(site, str(code), retry_after(headers))
+        raise status_error(site, str(code), pause)
     return answer
 
 def json_object(body: bytes) -> dict | None:
