@@ -15,7 +15,7 @@ from house import engine_pages, lesson_pages, library, name_of, pages, scripts
 
 WORDS_A_MINUTE, CODE_LINES_A_MINUTE = 140, 10
 MINUTES_TOGETHER, MINUTES_A_PAGE = 100, 25                       # of pages 00 to 06
-MINUTES_OF = {'07': 37, '08': 45, '09': 35}                      # 07 and 08 are to come down to 30
+MINUTES_OF = {'07': 30, '08': 30, '09': 35}
 EXPORTED_CELLS, EXPORTED_LINES = 8, 100                          # of a lesson page
 CODE_CELLS, WITH_CODE_CELLS = range(15, 26), ('01', '02', '03', '04', '05', '06')
 WIDTH = 110

@@ -10,7 +10,8 @@ __all__ = ['LINE', 'GAP', 'LABELS', 'PARTS', 'Colour', 'green', 'amber', 'blue',
            'leg_bones', 'Animal', 'camera', 'pose_animal', 'noise', 'strokes', 'stripes', 'pattern', 'part_colours',
            'paint', 'shade', 'coat', 'ruffled', 'Face', 'disc', 'lids', 'draw_open_eye', 'draw_eyes', 'draw_mouth',
            'draw_nose', 'draw_whiskers', 'ramp', 'tone', 'ground', 'Box', 'window_or_picture', 'sofa', 'indoors',
-           'bushes', 'outdoors', 'studio', 'background', 'shadow', 'finish', 'draw', 'save_drawings']
+           'bushes', 'outdoors', 'studio', 'background', 'shadow', 'finish', 'draw', 'save_drawings',
+           'table_of_drawings']
 
 # %% ../../nbs/engine/drawings.ipynb #a954c319
 import os
@@ -815,3 +816,21 @@ def save_drawings(
             files.append(Path(folder)/label/f'{number:03}.{kind}')
             draw(label, number).save(files[-1])
     return files
+
+# %% ../../nbs/engine/drawings.ipynb #table-2
+def table_of_drawings(
+    folder: str | os.PathLike,                   # made if it is not there; each label gets a folder in it
+    each: int = 10,                              # drawings of each breed in each place
+    places: Sequence[str] = ('indoors', 'outdoors'),
+    seed: int = 8,                               # other animals than those that the lesson trains on
+    size: int = 256,                             # the longest side, in pixels
+) -> list[dict]:                                 # a row for each: file, label, breed, place
+    "Save drawings of every breed in every place, and say what is on each."
+    rows = []
+    kinds = [(breed, place) for _ in range(each) for breed in BREEDS for place in places]
+    for number, (breed, place) in enumerate(kinds):
+        file = Path(folder)/breed.label/f'{number:03}.jpg'
+        file.parent.mkdir(parents=True, exist_ok=True)
+        draw(breed.label, number, seed, size, breed.name, place).save(file, quality=90)
+        rows.append({'file': file, 'label': breed.label, 'breed': breed.name, 'place': place})
+    return rows

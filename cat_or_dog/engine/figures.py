@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['COLOURS', 'MARKERS', 'BLUE', 'ORANGE', 'GREY', 'DPI', 'MAP_CELLS', 'scatter', 'png_bytes', 'show', 'flow',
-           'thumbnails', 'boundary', 'dots', 'bars', 'plot_curves']
+           'thumbnails', 'boundary', 'maps', 'dots', 'bars', 'bar_panels', 'plot_curves']
 
 # %% ../../nbs/engine/figures.ipynb #c55d1b66
 import io
@@ -129,6 +129,29 @@ def boundary(
     if (height > 0).any():
         ax.contourf(across, up, height, levels=[0, height.max() + 1], colors=[colour], alpha=.12)
 
+# %% ../../nbs/engine/figures.ipynb #maps-2
+def maps(
+    panels: Mapping,         # title → (points, labels): float (n, 2), and n labels; labels `None`: all grey
+    scores: Sequence = (),   # for each map a function whose `boundary` is drawn on it; none: no boundaries
+    **limits: Any,           # for all: xlim, ylim, xlabel, ylabel
+) -> list:                   # a matplotlib `Axes` for each panel
+    "Draw maps side by side, all with the same axes."
+    import matplotlib.pyplot as plt
+    n = len(panels)
+    fig, [axes] = plt.subplots(1, n, figsize=(1.2 + 4.2*n, 3.9), sharey=True, squeeze=False)
+    for ax, (title, (points, labels)) in zip(axes, panels.items(), strict=True):
+        if labels is None:
+            ax.scatter(points[:, 0], points[:, 1], color=GREY, s=28, alpha=.7, edgecolors='none')
+        else:
+            scatter(ax, points, labels)
+        ax.set(title=title, **limits)
+        ax.label_outer()   # names on the left, once
+    for ax, score in zip(axes, scores, strict=False):
+        boundary(ax, score)
+    if axes[0].get_legend_handles_labels()[1]:
+        axes[0].legend()
+    return list(axes)
+
 # %% ../../nbs/engine/figures.ipynb #d4ff01a3
 def dots(
     ax: Any,          # a matplotlib `Axes`
@@ -139,10 +162,9 @@ def dots(
         percent = [100*value for value in values]
         ax.plot(percent, [row]*len(percent), 'o', color='black', alpha=.5)
         mean = sum(percent)/len(percent)
-        place = dict(xy=(max(percent), row), xytext=(12, 0), textcoords='offset points', va='center')
-        ax.annotate(f'mean {mean:.1f} %', **place)
+        ax.annotate(f'mean {mean:.1f} %', (1.02, row), xycoords=('axes fraction', 'data'), va='center')
     ax.set(yticks=range(len(tries)), yticklabels=list(tries), ylim=(len(tries) - .5, -.5))
-    ax.margins(x=.25)
+    ax.margins(x=.08)
 
 # %% ../../nbs/engine/figures.ipynb #06539f27
 def bars(
@@ -156,6 +178,21 @@ def bars(
     drawn = ax.bar(names, list(values.values()), color=BLUE)
     ax.bar_label(drawn, [form.format(value) for value in values.values()])
     ax.margins(y=.15)
+
+# %% ../../nbs/engine/figures.ipynb #panels-2
+def bar_panels(
+    panels: Mapping,   # title → name → height, from 0 to 1
+    counts: Mapping,   # name → how many cases are behind it
+    ylabel: str,
+) -> None:
+    "Draw the same bars for several conditions."
+    import matplotlib.pyplot as plt
+    n = len(panels)
+    _, [axes] = plt.subplots(1, n, figsize=(5*n, 3.2), sharey=True, squeeze=False)
+    for ax, (title, values) in zip(axes, panels.items(), strict=True):
+        bars(ax, values, counts)
+        ax.set(title=title, ylim=(0, 1.1))
+    axes[0].set_ylabel(ylabel)
 
 # %% ../../nbs/engine/figures.ipynb #858e79e8
 def plot_curves(

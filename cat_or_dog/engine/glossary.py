@@ -81,7 +81,7 @@ gradient | 勾配 | for each parameter, how fast the loss would rise if that par
 gradient descent | 勾配降下法 | taking many small steps against the gradient, so that the loss goes down | 07_theory
 backpropagation | 誤差逆伝播法 | working out all gradients of a network at once, from the last layer back to the first | 07_theory
 learning rate | 学習率 | how far each training step moves the parameters against their gradients | 07_theory
-optimiser | オプティマイザ | the rule that changes the parameters, given their gradients and the learning rate | 07_theory
+optimiser | オプティマイザ | the rule that changes the parameters, given their gradients and the learning rate | engine/theory_more
 epoch | エポック | one walk through the whole training set | 04_train
 freezing | 凍結 | keeping some parameters, mostly those of the body, as they are while others learn | 04_train
 callback | コールバック | an object that fastai calls at every step of the training, to watch it or to change it | engine/lines_more
@@ -90,7 +90,7 @@ weight decay | 重み減衰 | making all weights a little smaller in each step, 
 dropout | ドロップアウト | switching some units off at random in each training step, so that none relies on another | engine/lines_more
 cross-validation | 交差検証 | holding back one part of the data after the other, and measuring on each in turn | 04_train
 discriminative learning rates | 層ごとに異なる学習率 | smaller steps for the early layers than for the late ones | 09_line_by_line
-active learning | 能動学習 | asking a person for the labels of those items that the model is least sure of | 08_limits
+active learning | 能動学習 | asking a person for the labels of those items that the model is least sure of | engine/limits_more
 '''
 
 # %% ../../nbs/engine/glossary.ipynb #978a880a
@@ -108,7 +108,7 @@ overfitting | 過学習 | learning the training items by heart: better and bette
 top losses | 損失の大きい例 | the items that surprised the model most, where wrong labels are often found | 04_train
 confusion matrix | 混同行列 | a table that counts each label against what the model said | engine/scores
 learning curve | 学習曲線 | the error rate against the number of training items | 04_train
-calibration | キャリブレーション | whether the model is right as often as it says: of all answers with 80 %, 80 % should be right | 08_limits
+calibration | キャリブレーション | whether the model is right as often as it says: of all answers with 80 %, 80 % should be right | engine/limits_more
 domain shift | ドメインシフト | when the model meets other data than it was trained on, such as photos after drawings | 08_limits
 spurious correlation | 疑似相関 | something that goes with a label only in the training set, such as dogs always on grass | 08_limits
 feedback loop | フィードバックループ | when a model's predictions change the data that the next model is trained on | 08_limits

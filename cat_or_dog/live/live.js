@@ -216,7 +216,7 @@ function liveFigure(root, data) {
 
   // ---- 3. a threshold to slide: what is found, what is a false alarm ----
   figures.threshold = () => {
-    const element = make('canvas', {role: 'img', 'aria-label': words.map, width: 1200, height: 300,
+    const element = make('canvas', {role: 'img', 'aria-label': words.counts, width: 1200, height: 300,
       style: 'width:100%; max-width:600px; border:1px solid #8888; background:#fff'});
     const pen = element.getContext('2d'), out = said(), bins = 40;
     const counts = [Array(bins).fill(0), Array(bins).fill(0)];
