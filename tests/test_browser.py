@@ -35,7 +35,8 @@ def environment(version, folder):
     "Variables for a Jupyter with ipywidgets `version`, whose settings are all in `folder`."
     own = {
         f'{name}_DIR': str(folder/name)
-        for name in ('JUPYTER_CONFIG', 'JUPYTERLAB_SETTINGS', 'JUPYTERLAB_WORKSPACES', 'JUPYTER_RUNTIME')
+        for name in ('JUPYTER_CONFIG', 'JUPYTERLAB_SETTINGS', 'JUPYTERLAB_WORKSPACES', 'JUPYTER_RUNTIME',
+                     'JUPYTER_DATA')   # in it is which notebooks are trusted
     }
     own |= {'IPYTHONDIR': str(folder/'ipython'), 'PYTHONPATH': str(root), 'PYTHONWARNINGS': 'ignore',
             # 00 has a cell that calls pip: it must change nothing here
@@ -46,6 +47,14 @@ def environment(version, folder):
             'JUPYTER_PATH': str(widgets8/'share'/'jupyter'),
         }
     return os.environ | own
+
+
+def sign(version, folder, *pages):
+    "Trust `pages`, as Jupyter does with what was run on this computer."
+    command = [sys.executable, '-m', 'jupyter', 'trust', *pages]
+    subprocess.run(
+        command, cwd=folder/'nbs', env=environment(version, folder), check=True, capture_output=True
+    )
 
 
 @contextmanager
@@ -105,6 +114,10 @@ def jupyter(request, browser, tmp_path_factory):
         page.write_text(
             page.read_text(encoding='utf-8').replace('fine_tune(3)', 'fine_tune(1)'), encoding='utf-8'
         )
+    sign(request.param, folder, '07_theory.ipynb', '08_limits.ipynb')
+    strange = nbformat.read(folder/'nbs'/'08_limits.ipynb', as_version=4)
+    strange.cells.insert(0, nbformat.v4.new_markdown_cell('By somebody whom this computer does not know.'))
+    nbformat.write(strange, folder/'nbs'/'untrusted.ipynb')
     for name, text in SETTINGS.items():
         file = folder/'JUPYTERLAB_SETTINGS'/'@jupyterlab'/f'{name}.jupyterlab-settings'
         file.parent.mkdir(parents=True)
@@ -154,12 +167,17 @@ def big(tmp_path_factory):
     return sorted(folder.iterdir())
 
 
+def open_notebook(jupyter, page, where, name):
+    page.goto(f'{getattr(jupyter, where)}/{name}?reset', wait_until='commit')
+    if where != 'voila':
+        page.locator('.jp-NotebookPanel-notebook').wait_for(timeout=60_000)
+
+
 def run_notebook(jupyter, page, where, name):
     "Open a notebook and run all its cells, as a person does."
-    page.goto(f'{getattr(jupyter, where)}/{name}?reset', wait_until='commit')
+    open_notebook(jupyter, page, where, name)
     if where == 'voila':
         return  # it runs them by itself
-    page.locator('.jp-NotebookPanel-notebook').wait_for(timeout=60_000)
     for _ in range(300):
         sessions = json.load(urlopen(f'{jupyter.address}/api/sessions'))
         if any(
@@ -243,3 +261,76 @@ def test_introduction(jupyter, page, uploaded):
     assert preview.evaluate('image => [image.naturalWidth, image.naturalHeight]') == [256, 192]
     preview.scroll_into_view_if_needed()
     screenshot(page, f'introduction-widgets{jupyter.version}', full_page=False)
+
+
+def scrolled_to(page, selector):
+    "The first `selector` of a long page. Jupyter puts on it only what is near the screen, so we go and look."
+    found = page.locator(selector).first
+    page.mouse.move(550, 500)
+    for _ in range(300):
+        if found.count() and found.is_visible():
+            found.scroll_into_view_if_needed()
+            return found
+        page.mouse.wheel(0, 500)
+        page.wait_for_timeout(100)
+    raise AssertionError(f'There is no {selector} on this page.')
+
+
+def press(page, element, key, times):
+    element.focus()
+    for _ in range(times):
+        page.keyboard.press(key)
+
+
+@pytest.mark.parametrize('where', ['lab', 'notebook'])
+def test_slider_of_a_trusted_page(jupyter, page, where):
+    "The threshold of 08 moves with the keyboard, without a cell that was run; and its numbers with it."
+    open_notebook(jupyter, page, where, '08_limits.ipynb')
+    page.wait_for_timeout(6000)   # a reader reads first: longer than the script looks for its place
+    slider = scrolled_to(page, '[data-live] input[type=range]')
+    said = page.locator('[data-live] output')
+    expect(said).to_contain_text('From 0.50 on')
+    before = said.inner_text()
+    press(page, slider, 'ArrowLeft', 47)
+    expect(said).to_contain_text('From 0.03 on')
+    found = [int(re.search(r'Found: (\d+)', text)[1]) for text in (before, said.inner_text())]
+    alarms = [int(re.search(r'alarms: (\d+)', text)[1]) for text in (before, said.inner_text())]
+    assert found[1] > found[0] and alarms[1] > alarms[0]   # more dogs, and more cats with them
+    screenshot(page, f'live-threshold-{where}-widgets{jupyter.version}', full_page=False)
+
+
+@pytest.mark.parametrize('where', ['lab', 'notebook'])
+def test_line_and_ball_of_a_trusted_page(jupyter, page, where):
+    "The line of 07 turns with the keyboard and moves with the mouse; the ball rolls."
+    open_notebook(jupyter, page, where, '07_theory.ipynb')
+    canvas = scrolled_to(page, '[data-live] canvas')
+    line = page.locator('[data-live]').first
+    said, push = line.locator('output'), line.get_by_label('push the line')
+    before = said.inner_text()
+    press(page, line.get_by_label('turn the line'), 'ArrowRight', 40)
+    expect(said).not_to_have_text(before)
+    before = said.inner_text(), float(push.input_value())
+    box = canvas.bounding_box()
+    x, y = box['x'] + box['width']/2, box['y'] + box['height']/2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x, y - box['height']/6, steps=5)
+    page.mouse.up()
+    assert said.inner_text() != before[0] and float(push.input_value()) != before[1]
+    screenshot(page, f'live-line-{where}-widgets{jupyter.version}', full_page=False)
+    step = scrolled_to(page, 'button:text-is("one step")')
+    press(page, step, 'Enter', 1)
+    expect(page.locator('[data-live] output', has_text='Step 1: loss')).to_be_visible()
+
+
+@pytest.mark.parametrize('where', ['lab', 'notebook'])
+def test_still_picture_of_an_untrusted_page(jupyter, page, where):
+    "No script of a stranger runs; the picture stands there, with its words, until the cell is run."
+    open_notebook(jupyter, page, where, 'untrusted.ipynb')
+    picture = scrolled_to(page, 'img[alt^="how many photos got which probability"]')
+    assert picture.evaluate('image => image.complete && image.naturalWidth > 300')
+    assert picture.bounding_box()['height'] > 100
+    page.wait_for_timeout(1000)   # time for a script, if one ran
+    expect(picture).to_be_visible()
+    assert not page.locator('canvas[role=img], .jp-OutputArea-output input[type=range]').count()
+    screenshot(page, f'live-untrusted-{where}-widgets{jupyter.version}', full_page=False)

@@ -63,8 +63,8 @@ WORDS = {
     'threshold': 'From {t} on it says yes. Found: {found} of {there}. '
                  'False alarms: {alarms}. Accuracy: {accuracy}.',
     'slide': 'threshold',
-    'counts': 'how many got which number: above the middle blue, those that really are; below it orange, those '
-              'that are not; a black line stands at the threshold',
+    'counts': 'how many got which number: above the middle in blue those that really are, below it in orange '
+              'those that are not; a black line stands at the threshold',
 }
 COLOUR_PAIR = [ORANGE, BLUE]   # label 0, label 1
 PICTURE_SIDE = 32              # pixels of a drawing on the map
