@@ -7,7 +7,7 @@ import pytest
 from browser import barriers, chromium, screenshot
 from nbconvert import HTMLExporter
 
-from cat_or_dog.engine.live import descend, live_descent, live_line, live_threshold, loss_at
+from cat_or_dog.engine.live import WORDS, descend, live_descent, live_line, live_threshold, loss_at
 
 rng = np.random.default_rng(42)
 labels = np.repeat([0, 1], 30)
@@ -139,6 +139,12 @@ def test_threshold_counts_as_numpy_does(live):
     assert (t, there) == (0.7, 30)
     assert (found, alarms) == ((says & (labels == 1)).sum(), (says & (labels == 0)).sum())
     assert accuracy == pytest.approx(100*(says == (labels == 1)).mean(), abs=0.06)
+
+
+def test_each_picture_says_what_it_shows(live):
+    "Two maps, a landscape, and how many got which number: a screen reader is told which is which."
+    said_of = [canvas.get_attribute('aria-label') for canvas in live.locator('[data-live] canvas').all()]
+    assert said_of == [WORDS['map'], WORDS['map'], WORDS['landscape'], WORDS['counts']]
 
 
 def test_no_barriers(live):
