@@ -241,9 +241,9 @@ function liveFigure(root, data) {
     return [make('div', {style: 'flex:1 1 100%'}, element, control.row, out)];
   };
 
-  // Jupyter's own shortcuts must not take the arrow keys away: ArrowLeft on a slider would fold up the whole page
-  const box = make('div', {'data-lm-suppress-shortcuts': 'true',
-    style: 'display:flex; flex-wrap:wrap; gap:14px; align-items:flex-start; max-width:800px'});
+  const box = make('div', {style: 'display:flex; flex-wrap:wrap; gap:14px; align-items:flex-start; max-width:800px'});
   box.append(...figures[data.kind]());
+  // Jupyter's own shortcuts must not take the keys of a control: ArrowLeft on a slider would fold up the page
+  box.querySelectorAll('input, select, button').forEach(one => one.setAttribute('data-lm-suppress-shortcuts', 'true'));
   root.replaceChildren(box);
 }
