@@ -50,7 +50,8 @@ extensions = ['myst_nb', 'sphinx.ext.autodoc', 'sphinx_external_toc']
 external_toc_path = '_toc.yml'
 nb_execution_mode = 'off'
 myst_heading_anchors = 3
-suppress_warnings = ['myst.xref_missing', 'myst.header', 'mystnb.unknown_mime_type', 'docutils']
+suppress_warnings = ['myst.xref_missing', 'myst.header', 'mystnb.unknown_mime_type', 'docutils',
+                     'misc.highlighting_failure']
 html_theme = 'furo'
 html_title = 'cat_or_dog'
 html_show_sphinx = False
@@ -202,7 +203,7 @@ def main() -> None:
     out = parser.parse_args().out
     write_source()
     shutil.rmtree(out, ignore_errors=True)
-    subprocess.run([sys.executable, '-m', 'sphinx', '-q', '-j', '2', SOURCE, out], check=True)
+    subprocess.run([sys.executable, '-m', 'sphinx', '-q', SOURCE, out], check=True)
     (out/'index.html').write_text(FRONT, encoding='utf-8')
     subprocess.run([sys.executable, '-m', 'pagefind', '--site', out], check=True, stdout=subprocess.DEVNULL)
     found = broken_links(out)
