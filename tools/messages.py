@@ -34,25 +34,24 @@ PAGE = 'page'   # the context of the web page's sentences, whose words mean othe
 # Rooms whose strings are for programs.
 SILENT = {'_modidx', '__init__', 'app', 'cards', 'drawings', 'duplicates', 'export_app', 'figures', 'glossary', 'head',
           'imagenet', 'language', 'live'}
-# Who is given messages: there one word with a blank is enough.
-TOLD = {'say', 'say_once', 'print', 'append', 'error', 'warn', 'Choice', 'Way'}
 # Who is given strings that are for programs.
 UNSPOKEN = {'compile', 'sub', 'search', 'fullmatch', 'split', 'startswith', 'endswith', 'removeprefix', 'strip',
             'getattr', 'execute', 'executemany', '_ask', 'add_session_config_entry', 'filterwarnings'}
 NO_FIELDS = {'annotation', 'returns', 'slice', 'keys', 'decorator_list', 'format_spec'}
 # These look like messages, and are for programs, for other sites, or for files that stay English.
 FOR_PROGRAMS = {
-    '--force-reinstall cat_or_dog', 'Drawing {i} of a {animal}', 'Public domain', '{number}.png', '{own} blob: data:',
-    '{query} filetype:bitmap', 'camera=(self), microphone=(), geolocation=()', 'contact: set CAT_OR_DOG_CONTACT',
+    '--force-reinstall cat_or_dog', 'Drawing {i} of a {animal}', 'Public domain', '{number}.png', '{own} blob: data:', '{own} blob:',
+    '{query} filetype:bitmap', '{word} photo', '{label} photo', 'download {name}', '{size} × {size2} pixels',
+    'HTTP {code} (unknown)', '{name}  {photos}  {seconds}  {errors} of {hidden}  {megabytes}', 'camera=(self), microphone=(), geolocation=()', 'contact: set CAT_OR_DOG_CONTACT',
     'cat_or_dog/{version} (a deep-learning lesson; {contact})', 'duckduckgo, bing'}
 # Not known by their looks: single words of tables, and what is put together from two messages.
 PUT_TOGETHER = [
     'keep', 'kept', 'duplicate', 'refused', 'label', 'none', 'nothing', 'photos', 'model', 'time', 'unknown',
-    'the same photo as {name}', '{what}: {reason}.', '{what}: {reason}', '{help} (default: {default})', 'Example: {example}']
+    'the same photo as {name}', '{n} × not known', '{errors} of {hidden}', '{what}: {reason}.', '{what}: {reason}', '{help} (default: {default})', 'Example: {example}']
 # What Python and the operating system say through us.
 ARGPARSE = [
     'usage: {usage}', 'positional arguments:', 'options:', 'show this help message and exit',
-    "show program's version number and exit", '{prog}: error: {problem}', 'argument {name}: {problem}',
+    "show program's version number and exit", 'cat-or-dog: error: {problem}', 'cat-or-dog {command}: error: {problem}', 'argument {name}: {problem}',
     'the following arguments are required: {names}', 'unrecognized arguments: {arguments}',
     'expected one argument', 'expected at least one argument', 'invalid {type} value: {value}',
     'invalid choice: {value} (choose from {choices})',
@@ -141,43 +140,38 @@ def template(form: Form) -> str:
     return written
 
 
-def messages_of(form: Form, told: bool) -> Iterator[str]:
-    "The lines of a form that are messages: they have two words, or one and a blank where somebody is `told`."
+def messages_of(form: Form) -> Iterator[str]:
+    "The lines of a form that are messages: two words, or one and a blank."
     whole = template(form)
     if whole.count('\n') > 1:   # a program, or a file
         return
     for line in map(str.strip, whole.split('\n')):
         words = re.findall(r"[A-Za-z][A-Za-z']*[a-z]", BLANK.sub(' ', line))
-        enough = ' ' in line and len(words) > (0 if told else 1)
+        enough = ' ' in line and len(words) + bool(BLANK.search(line)) > 1 and words
         if enough and '<t' not in line and line not in FOR_PROGRAMS:
             yield line
 
 
-def below(node: ast.AST, told: bool) -> Iterator[tuple[ast.AST, bool]]:
-    "What stands in a node and may hold messages, and whether somebody is told it."
-    if isinstance(node, ast.Raise):
-        told = True
-    elif isinstance(node, ast.Call):
-        told = told and called(node)[:1].isupper() or called(node) in TOLD
+def below(node: ast.AST) -> Iterator[ast.AST]:
+    "What stands in a node and may hold messages."
     for name, value in ast.iter_fields(node):
         for child in value if isinstance(value, list) else [value]:
             docstring = isinstance(child, ast.Expr) and is_text(child.value)
             if isinstance(child, ast.AST) and name not in NO_FIELDS and not docstring:
-                yield child, told
+                yield child
 
 
-def strings(node: ast.AST, told: bool = False) -> Iterator[tuple[int, str]]:
+def strings(node: ast.AST) -> Iterator[tuple[int, str]]:
     "The messages in a syntax tree, with their lines."
     if is_text(node):
-        told = told or called(node) == 'counted'
         for form in forms(node):
-            yield from ((node.lineno, line) for line in messages_of(form, told))
+            yield from ((node.lineno, line) for line in messages_of(form))
         for part in ast.walk(node):
             if isinstance(part, ast.FormattedValue) and forms(part) == [((True, blank_name(part.value)),)]:
                 yield from strings(part.value)
     elif called(node) not in UNSPOKEN and not isinstance(node, ast.Compare):
-        for child, inner in below(node, told):
-            yield from strings(child, inner)
+        for child in below(node):
+            yield from strings(child)
 
 
 def in_source(file: io.BytesIO, keywords: Iterable, tags: Iterable, options: dict) -> Iterator[tuple]:

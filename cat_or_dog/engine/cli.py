@@ -125,8 +125,10 @@ def parser_class(
             super().__init__(**about, formatter_class=lambda prog: argparse.HelpFormatter(prog, width=WIDE))
 
         def format_help(self) -> str:
-            columns = shutil.get_terminal_size().columns - 2
-            return help_page(super().format_help(), language, columns)
+            return help_page(super().format_help(), language, shutil.get_terminal_size().columns)
+
+        def format_usage(self) -> str:
+            return help_page(super().format_usage(), language, shutil.get_terminal_size().columns)
     return Parser
 
 WIDE = 10_000   # columns: one line for each entry

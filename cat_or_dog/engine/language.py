@@ -79,9 +79,9 @@ def values_in(
 # %% ../../nbs/engine/language.ipynb #a10c0015
 class Blank(NamedTuple):
     "A place in a sentence that is filled in."
-    before: str           # the text before it
-    name: str             # '' for the end of the sentence, where only `before` counts
-    is_message: bool      # is it to be translated too?
+    before: str   # the text before it
+    name: str     # '' for the end of the sentence, where only `before` counts
+    mark: str     # 'translated', 'number', or ''
 
 def blanks_of(template: str) -> list[Blank]:
     "A template, taken apart; the last one has no name."
@@ -90,11 +90,13 @@ def blanks_of(template: str) -> list[Blank]:
     for text, name, mark, _ in Formatter().parse(template):
         before += text
         if name is not None:
-            found.append(Blank(before, name, mark == 'translated'))
+            found.append(Blank(before, name, mark or ''))
             before = ''
-    return [*found, Blank(before, '', False)]
+    return [*found, Blank(before, '', '')]
 
 # %% ../../nbs/engine/language.ipynb #a10c0019
+_NUMBER = re.compile(r'[\d.,:%+-]+')
+
 class Template:
     "A message with blanks, and how it is said in another language."
     def __init__(self, english: str, other: str):
@@ -102,7 +104,7 @@ class Template:
         self.texts = [blank.before for blank in blanks]
         self.names = [blank.name for blank in blanks[:-1]]
         self.other = blanks_of(other)
-        self.size = sum(map(len, self.texts))
+        self.rank = not self.texts[0], -sum(map(len, self.texts))   # the lowest is asked first
         self.longest = max(self.texts, key=len)   # to see quickly that a line does not fit
         self.has_words = any(re.search('[A-Za-z]{2}', text) for text in self.texts)
 
@@ -116,19 +118,20 @@ class Template:
         if values is None:
             return None
         words = dict(zip(self.names, values, strict=True))
-        inner = {blank.name: say(words[blank.name]) for blank in self.other if blank.is_message}
+        if not all(_NUMBER.fullmatch(words[blank.name]) for blank in self.other if blank.mark == 'number'):
+            return None
+        inner = {blank.name: say(words[blank.name]) for blank in self.other if blank.mark == 'translated'}
         if not self.has_words and not any(inner.values()):
             return None
         words |= {name: value for name, value in inner.items() if value is not None}
         return ''.join(blank.before + words.get(blank.name, '') for blank in self.other)
 
 # %% ../../nbs/engine/language.ipynb #a10c0023
-_CELLS = re.compile(r'(  +)')
-_SENTENCES = re.compile(r'(?<=[.?!])( )')
-_CLAUSES = re.compile(r'(; )')
-_MOST_PARTS = 24     # a line in more parts is no message of ours
-_MOST_LOOKS = 100    # for one line, with all that fills its blanks
-_LONGEST = 20_000    # characters of a line
+_CELLS, _SENTENCES = re.compile(r'(  +)'), re.compile(r'(?<=[.?!])( )')
+_CLAUSES, _ITEMS = re.compile(r'(; )'), re.compile(r'(, )')
+_MOST_PARTS = 13     # a line in more parts is no message of ours
+_MOST_LOOKS = 200    # for one line, with all that fills its blanks
+_LONGEST = 12_000    # characters of a line
 
 def width(text: str) -> int:
     "How many columns of a terminal `text` takes: kanji and kana are two wide."
@@ -139,42 +142,63 @@ class PhraseBook:
     "Messages in English, each with its translation."
     def __init__(self, messages: Mapping[str, str]):
         self.fixed = {english: other for english, other in messages.items() if '{' not in english}
-        templates = [Template(*pair) for pair in messages.items() if '{' in pair[0]]
-        self.templates = sorted(templates, key=lambda template: -template.size)
+        found = [Template(*pair) for pair in messages.items() if '{' in pair[0]]
+        self.templates = sorted((one for one in found if one.has_words), key=lambda one: one.rank)
+        self.joints = [one for one in found if not one.has_words]
 
     def translated(self, line: str) -> str:
         "One line in the other language; what is not in the book stays as it is."
         if len(line) > _LONGEST or '\t' in line:   # rows for programs have tabs
             return line
-        return self._said(line, iter(range(_MOST_LOOKS))) or line
+        return self._said(line, iter(range(_MOST_LOOKS)), _CELLS, _SENTENCES, _CLAUSES) or line
 
-    def _said(self, text: str, left: Iterator) -> str | None:
+    def _said(self, text: str, left: Iterator, *separators: re.Pattern) -> str | None:
         "A text or its parts in the other language, as long as `left` lasts; `None` if nothing is known of it."
         bare = text.strip(' ')
         said = self._whole(bare, left)
-        for between in (_CELLS, _SENTENCES, _CLAUSES):
+        for between in separators:
             if said is None:
-                said = self._by_parts(between.split(bare), left)
+                said = self._in_parts(between.split(bare), left)
+        if said is None:
+            said = self._filled(self.joints, bare, left)
         return None if said is None else text.replace(bare, said, 1)
 
     def _whole(self, text: str, left: Iterator) -> str | None:
         "A text that is one message."
         if not text or next(left, None) is None:
             return None
-        if text in self.fixed:
-            return self.fixed[text]
-        tried = (template.said(text, lambda inner: self._said(inner, left)) for template in self.templates)
+        return self.fixed.get(text) or self._filled(self.templates, text, left)
+
+    def _filled(self, templates: list[Template], text: str, left: Iterator) -> str | None:
+        "The first of `templates` that fits."
+        def inner(value: str) -> str | None:
+            return self._said(value, left, _SENTENCES, _CLAUSES, _ITEMS)
+        tried = (template.said(text, inner) for template in templates)
         return next((said for said in tried if said is not None), None)
 
-    def _by_parts(self, parts: list[str], left: Iterator) -> str | None:
+    def _part(self, text: str, left: Iterator) -> str | None:
+        "A text that may end in a full stop which its message does not have."
+        said = self._whole(text, left) or self._filled(self.joints, text, left)
+        if said is None and text.endswith('.'):
+            said = self._whole(text[:-1], left)
+            return said and f'{said}。'
+        return said
+
+    def _in_parts(self, parts: list[str], left: Iterator) -> str | None:
         "A text, of whose parts at least one is a message. Every second part is what stands between."
-        if not 1 < len(parts) < _MOST_PARTS:
+        if not 1 < len(parts) < 2*_MOST_PARTS:
             return None
-        said = [self._whole(part, left) for part in parts[::2]]
-        if not any(said):
-            return None
-        new = [part if other is None else other for part, other in zip(parts[::2], said, strict=True)]
-        return ''.join(map(_with_space, parts[::2], new, [*parts[1::2], '']))
+        found, known, start = '', False, 0
+        while start < len(parts):
+            ends = range(len(parts), start, -2)
+            runs = ((end, self._whole(''.join(parts[start:end]), left)) for end in ends[:-1])
+            end, said = next((run for run in runs if run[1]), (start + 1, None))
+            said = said or self._part(parts[start], left)
+            known |= said is not None
+            old = ''.join(parts[start:end])
+            found += _with_space(old, old if said is None else said, ''.join(parts[end:end + 1]))
+            start = end + 1
+        return found if known else None
 
 def _with_space(old: str, new: str, space: str) -> str:
     "A part and what stands behind it: columns stay where they were, and no space follows 。"
@@ -280,7 +304,7 @@ def wrapped(
 ) -> str:              # lines
     "`text` in lines that are no wider than `columns`, as far as its words allow."
     lines = ['']
-    for word in re.findall(r'[!-~]+|.', text):
+    for word in re.findall(r'\[[^][]*]|[!-~]+|.', text):   # an option in brackets stays together
         full = width(lines[-1]) + width(word) > columns
         if full and lines[-1].strip() and word not in _NOT_FIRST:
             lines.append(' '*indent + word.strip())
