@@ -46,7 +46,8 @@ FOR_PROGRAMS = {
     'cat_or_dog/{version} (a deep-learning lesson; {contact})', 'duckduckgo, bing'}
 # Not known by their looks: single words of tables, and what is put together from two messages.
 PUT_TOGETHER = [
-    'keep', 'kept', 'duplicate', 'refused', 'label', 'none', 'nothing', 'photos', 'model', 'time', 'unknown',
+    'keep', 'kept', 'duplicate', 'refused', 'label', 'none', 'nothing', 'unknown',
+    'photos          {photos}', 'model           {model}', 'time            {time}',
     'the same photo as {name}', '{n} × not known', '{errors} of {hidden}', '{what}: {reason}.', '{what}: {reason}', '{help} (default: {default})', 'Example: {example}']
 # What Python and the operating system say through us.
 ARGPARSE = [
@@ -59,7 +60,7 @@ ARGPARSE = [
 SYSTEM = [
     'Permission denied', 'No such file or directory', 'No space left on device', 'Is a directory', 'Not a directory',
     'File exists', 'File name too long', 'Too many levels of symbolic links', 'Read-only file system',
-    'Address already in use', 'Cannot assign requested address', 'Input/output error', 'Too many open files',
+    'Address already in use', '{problem} (while attempting to bind on address {address})', 'Cannot assign requested address', 'Input/output error', 'Too many open files',
     'Disk quota exceeded', 'Operation not permitted', 'embedded null byte', 'Truncated File Read',
     'image file is truncated ({n} bytes not processed)', 'broken data stream when reading image file',
     'unrecognized data stream contents when reading image file']

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LANGUAGES', 'FOLDER', 'locale_of', 'language_for', 'asked_in', 'values_in', 'Blank', 'blanks_of', 'Template', 'width',
-           'PhraseBook', 'phrase_book', 'translated', 'Interpreter', 'speaking', 'wrapped', 'help_page']
+           'Patience', 'PhraseBook', 'phrase_book', 'translated', 'Interpreter', 'speaking', 'wrapped', 'help_page']
 
 # %% ../../nbs/engine/language.ipynb #a10c0003
 import contextlib
@@ -121,7 +121,7 @@ class Template:
         if not all(_NUMBER.fullmatch(words[blank.name]) for blank in self.other if blank.mark == 'number'):
             return None
         inner = {blank.name: say(words[blank.name]) for blank in self.other if blank.mark == 'translated'}
-        if not self.has_words and not any(inner.values()):
+        if not self.has_words and not [*inner.values()][-1]:
             return None
         words |= {name: value for name, value in inner.items() if value is not None}
         return ''.join(blank.before + words.get(blank.name, '') for blank in self.other)
@@ -131,12 +131,24 @@ _CELLS, _SENTENCES = re.compile(r'(  +)'), re.compile(r'(?<=[.?!])( )')
 _CLAUSES, _ITEMS = re.compile(r'(; )'), re.compile(r'(, )')
 _MOST_PARTS = 13     # a line in more parts is no message of ours
 _MOST_LOOKS = 200    # for one line, with all that fills its blanks
+_DEEPEST = 6         # messages within messages
 _LONGEST = 12_000    # characters of a line
 
 def width(text: str) -> int:
     "How many columns of a terminal `text` takes: kanji and kana are two wide."
     from unicodedata import east_asian_width
     return sum(2 if east_asian_width(letter) in 'WF' else 1 for letter in text)
+
+class Patience:
+    "What one line may cost: looks into the book, and messages within messages."
+    def __init__(self):
+        self.looks = _MOST_LOOKS
+        self.depth = 0
+
+    def is_over(self) -> bool:
+        "Count one more look; was it one too many?"
+        self.looks -= 1
+        return self.looks < 0
 
 class PhraseBook:
     "Messages in English, each with its translation."
@@ -150,33 +162,40 @@ class PhraseBook:
         "One line in the other language; what is not in the book stays as it is."
         if len(line) > _LONGEST or '\t' in line:   # rows for programs have tabs
             return line
-        return self._said(line, iter(range(_MOST_LOOKS)), _CELLS, _SENTENCES, _CLAUSES) or line
+        return self._said(line, Patience(), _CELLS, _SENTENCES, _CLAUSES) or line
 
-    def _said(self, text: str, left: Iterator, *separators: re.Pattern) -> str | None:
+    def _said(self, text: str, left: Patience, *separators: re.Pattern) -> str | None:
         "A text or its parts in the other language, as long as `left` lasts; `None` if nothing is known of it."
+        if left.looks < 0:
+            return None
         bare = text.strip(' ')
-        said = self._whole(bare, left)
+        is_table = len(_CELLS.split(bare)) > 4   # three columns: its parts before the whole
+        said = self._in_parts(_CELLS.split(bare), left) if is_table else None
+        said = said or self._whole(bare, left)
         for between in separators:
             if said is None:
-                said = self._in_parts(between.split(bare), left)
+                said = self._in_parts(between.split(bare), left, in_runs=between is _SENTENCES)
         if said is None:
             said = self._filled(self.joints, bare, left)
         return None if said is None else text.replace(bare, said, 1)
 
-    def _whole(self, text: str, left: Iterator) -> str | None:
+    def _whole(self, text: str, left: Patience) -> str | None:
         "A text that is one message."
-        if not text or next(left, None) is None:
+        if not text or left.is_over():
             return None
         return self.fixed.get(text) or self._filled(self.templates, text, left)
 
-    def _filled(self, templates: list[Template], text: str, left: Iterator) -> str | None:
+    def _filled(self, templates: list[Template], text: str, left: Patience) -> str | None:
         "The first of `templates` that fits."
         def inner(value: str) -> str | None:
-            return self._said(value, left, _SENTENCES, _CLAUSES, _ITEMS)
+            left.depth += 1
+            said = self._said(value, left, _SENTENCES, _CLAUSES, _ITEMS) if left.depth <= _DEEPEST else None
+            left.depth -= 1
+            return said
         tried = (template.said(text, inner) for template in templates)
         return next((said for said in tried if said is not None), None)
 
-    def _part(self, text: str, left: Iterator) -> str | None:
+    def _part(self, text: str, left: Patience) -> str | None:
         "A text that may end in a full stop which its message does not have."
         said = self._whole(text, left) or self._filled(self.joints, text, left)
         if said is None and text.endswith('.'):
@@ -184,13 +203,13 @@ class PhraseBook:
             return said and f'{said}。'
         return said
 
-    def _in_parts(self, parts: list[str], left: Iterator) -> str | None:
-        "A text, of whose parts at least one is a message. Every second part is what stands between."
+    def _in_parts(self, parts: list[str], left: Patience, in_runs: bool = False) -> str | None:
+        "A text, of whose parts, or runs of them, at least one is a message; every second is what stands between."
         if not 1 < len(parts) < 2*_MOST_PARTS:
             return None
         found, known, start = '', False, 0
         while start < len(parts):
-            ends = range(len(parts), start, -2)
+            ends = range(len(parts), start, -2) if in_runs else [start + 1]
             runs = ((end, self._whole(''.join(parts[start:end]), left)) for end in ends[:-1])
             end, said = next((run for run in runs if run[1]), (start + 1, None))
             said = said or self._part(parts[start], left)
