@@ -38,8 +38,9 @@ def language_for(
     environ: Mapping[str, str] = os.environ,
 ) -> str:                                    # one of `LANGUAGES`
     "In which language to answer: English, where nobody says Japanese."
-    said = asked or environ.get('CAT_OR_DOG_LANG') or locale_of(environ)
-    found = said[:2].lower()
+    if asked in LANGUAGES:
+        return asked
+    found = (environ.get('CAT_OR_DOG_LANG') or locale_of(environ))[:2].lower()
     return found if found in LANGUAGES else 'en'
 
 # %% ../../nbs/engine/language.ipynb #a10c0009
@@ -95,7 +96,10 @@ def blanks_of(template: str) -> list[Blank]:
     return [*found, Blank(before, '', '')]
 
 # %% ../../nbs/engine/language.ipynb #a10c0019
-_NUMBER = re.compile(r'[\d.,:%+-]+')
+_FITS: dict[str, Callable[[str], object]] = {   # mark -> can this stand in such a blank?
+    'number': re.compile(r'[\d.,:%+-]+').fullmatch,
+    'translated': lambda text: '  ' not in text.strip(),   # no message has columns
+    '': lambda text: True}
 
 class Template:
     "A message with blanks, and how it is said in another language."
@@ -118,7 +122,7 @@ class Template:
         if values is None:
             return None
         words = dict(zip(self.names, values, strict=True))
-        if not all(_NUMBER.fullmatch(words[blank.name]) for blank in self.other if blank.mark == 'number'):
+        if not all(_FITS[blank.mark](words.get(blank.name, '')) for blank in self.other):
             return None
         inner = {blank.name: say(words[blank.name]) for blank in self.other if blank.mark == 'translated'}
         if not self.has_words and not [*inner.values()][-1]:
@@ -169,9 +173,7 @@ class PhraseBook:
         if left.looks < 0:
             return None
         bare = text.strip(' ')
-        is_table = len(_CELLS.split(bare)) > 4   # three columns: its parts before the whole
-        said = self._in_parts(_CELLS.split(bare), left) if is_table else None
-        said = said or self._whole(bare, left)
+        said = self._whole(bare, left)
         for between in separators:
             if said is None:
                 said = self._in_parts(between.split(bare), left, in_runs=between is _SENTENCES)
