@@ -204,7 +204,8 @@ def test_app(jupyter, page, uploaded, big, where):
     button.wait_for(state='attached', timeout=240_000)
     choose(page, button, uploaded)
     app = page.locator('.widget-vbox', has=button).last
-    expect(app.get_by_role('status')).to_have_text('Done. Photos answered: 2; not answered: 1.', timeout=30_000)
+    said = 'Done. Photos answered: 2; not answered: 1.'
+    expect(app.get_by_role('status')).to_have_text(said, timeout=30_000)
     dog, cat, diary = app.locator('.widget-html-content > div').all()
     expect(dog).to_contain_text('dog.jpg')
     expect(cat).to_contain_text('ねこ.png')

@@ -1,4 +1,4 @@
-"""The command line in Japanese: nothing stays English, nothing for programs changes, nothing takes for ever."""
+"""The command line in Japanese: nothing stays English, nothing for programs changes, nothing is endless."""
 
 import ast
 import io
@@ -16,7 +16,14 @@ from tqdm import tqdm
 from cat_or_dog.engine import language
 from cat_or_dog.engine.cli import COMMANDS, main
 from cat_or_dog.engine.drawings import draw
-from cat_or_dog.engine.language import Interpreter, Patience, PhraseBook, language_for, phrase_book, translated
+from cat_or_dog.engine.language import (
+    Interpreter,
+    Patience,
+    PhraseBook,
+    language_for,
+    phrase_book,
+    translated,
+)
 
 LOCALE = ('CAT_OR_DOG_LANG', 'LC_ALL', 'LC_MESSAGES', 'LANG')
 command = [sys.executable, '-m', 'cat_or_dog']
@@ -49,7 +56,8 @@ def say(capsys, monkeypatch):
 def english_in(text: str) -> list[str]:
     "The lines in which three English words stand in a row; code, quotations and progress bars may."
     lines = [line for line in text.splitlines() if '\r' not in line and 'photo/s' not in line]
-    bare = [re.sub(r'`[^`]*`|\'[^\']*\'|"[^"]*"|\([^()]*\)|（[^（）]*）|https?://\S+|pip install.*|例：.*', '', line) for line in lines]
+    may = r'`[^`]*`|\'[^\']*\'|"[^"]*"|\([^()]*\)|（[^（）]*）|https?://\S+|pip install.*|例：.*'
+    bare = [re.sub(may, '', line) for line in lines]
     return [line for line, rest in zip(lines, bare) if re.search(r"\b[a-z]+( [a-z']+){2}\b", rest, re.I)]
 
 
@@ -181,11 +189,12 @@ def test_the_whole_way(say, drawn, tmp_path, monkeypatch):
     shutil.copy('photos/cat/000.jpg', 'photos/cat/again.jpg')
     (tmp_path / 'photos' / 'dog' / 'broken.jpg').write_bytes(b'oops')
     (tmp_path / 'photos' / 'loose.jpg').write_bytes((tmp_path / 'photos/cat/000.jpg').read_bytes())
+    with_model = '--model', 'model.onnx'
     said = [
         say('search', 'cat', '--n', 2),
         say('check', 'photos', code=1),
         say('train', 'photos', '--out', 'model.onnx'),
-        say('predict', 'photos/cat/000.jpg', 'photos/dog/broken.jpg', 'nowhere.jpg', '--model', 'model.onnx', code=1),
+        say('predict', 'photos/cat/000.jpg', 'photos/dog/broken.jpg', 'x.jpg', *with_model, code=1),
         say('predict', 'photos', '--model', 'model.onnx', '--out', 'rows.csv', code=1),
         say('evaluate', 'photos', '--model', 'model.onnx'),
         say('info', 'model.onnx'),
@@ -196,7 +205,8 @@ def test_the_whole_way(say, drawn, tmp_path, monkeypatch):
     assert said[3].out.startswith('photos/cat/000.jpg: cat (0.')   # an answer is the same in every language
     assert 'broken.jpg：Pillowが読める形式の写真ではありません。' in said[3].err
     assert '（うち61枚は学習に使ったもの）61枚のうち' in said[5].out
-    assert (tmp_path / 'model.md').read_text().startswith('# model.onnx\n\nA model that tells')   # files stay English
+    card = (tmp_path / 'model.md').read_text()
+    assert card.startswith('# model.onnx\n\nA model that tells')   # files stay English
 
 
 def test_json_never_changes(say, tmp_path, model_file, monkeypatch):
@@ -238,8 +248,15 @@ def test_who_decides(say, monkeypatch):
     assert language_for('', {'CAT_OR_DOG_LANG': 'de', 'LANG': 'ja_JP'}) == 'en'
 
 
-@pytest.mark.parametrize('platform, name, expected', [
-    ('win32', 'Japanese_Japan', 'ja'), ('darwin', 'ja_JP', 'ja'), ('darwin', None, 'en'), ('linux', 'ja_JP', 'en')])
+@pytest.mark.parametrize(
+    'platform, name, expected',
+    [
+        ('win32', 'Japanese_Japan', 'ja'),
+        ('darwin', 'ja_JP', 'ja'),
+        ('darwin', None, 'en'),
+        ('linux', 'ja_JP', 'en'),
+    ],
+)
 def test_where_no_variable_says_it_the_system_is_asked(monkeypatch, platform, name, expected):
     monkeypatch.setattr(sys, 'platform', platform)
     monkeypatch.setattr('locale.getlocale', lambda: (name, None))
@@ -266,13 +283,15 @@ def test_head_of_a_pipe():
     line = f'{" ".join(command)} search cat --n 200 --source drawings | head -n 1'
     env = os.environ | {'CAT_OR_DOG_LANG': 'ja'}
     done = subprocess.run(line, shell=True, capture_output=True, text=True, env=env)
-    assert done.stdout.startswith('cat\t') and 'Traceback' not in done.stderr and 'BrokenPipe' not in done.stderr
+    assert done.stdout.startswith('cat\t')
+    assert 'Traceback' not in done.stderr and 'BrokenPipe' not in done.stderr
 
 
 def test_progress_bars_pass_unharmed():
     plain, screen = io.StringIO(), io.StringIO()
-    for file in plain, Interpreter(screen, lambda line: line.upper()):
-        for _ in tqdm(range(3), desc='download cat', file=file, bar_format='{desc} {n}', miniters=1, mininterval=0):
+    for file in plain, Interpreter(screen, str.upper):
+        bar = {'bar_format': '{desc} {n}', 'miniters': 1, 'mininterval': 0}
+        for _ in tqdm(range(3), desc='download cat', file=file, **bar):
             pass
         print('done', file=file)
     assert screen.getvalue() == plain.getvalue().replace('done', 'DONE')
@@ -315,7 +334,10 @@ def test_hostile_lines_cost_a_bounded_number_of_looks(line, monkeypatch):
 was = Patience.is_over
 
 
-@pytest.mark.parametrize('name', ['the file is empty', 'kept', 'Every photo is as it should be.', '保存 {n}', 'a' * 10_000])
+NAMES = ['the file is empty', 'kept', 'Every photo is as it should be.', '保存 {n}', 'a' * 10_000]
+
+
+@pytest.mark.parametrize('name', NAMES)
 def test_a_name_that_looks_like_a_message_stays_a_name(name):
     assert translated(f'There is no table {name}.', 'ja') == f'表{name}がありません。'
     assert translated(f'cat\t{name}', 'ja') == f'cat\t{name}'

@@ -3,9 +3,10 @@
     python tools/messages.py           find them anew, keep what is translated, compile (make messages)
     python tools/messages.py --check   change nothing; say what is missing, not translated, or not compiled
 
-In the source a message is plain English: 'the file is empty', or f'{file}: more than {n} MB'. The catalogue has
-it with its blanks named after what fills them: '{file}: more than {n} MB'. In the Japanese, {reason:translated}
-says that what fills this blank is a message too. How they are put together again: nbs/engine/language.ipynb.
+In the source a message is plain English: 'the file is empty', or f'{file}: more than {n} MB'. The catalogue
+has it with its blanks named after what fills them: '{file}: more than {n} MB'. In the Japanese, a mark says
+what may fill a blank: {reason:translated} a message, {n:number} a number. How a printed line is taken apart:
+nbs/engine/language.ipynb.
 """
 import argparse
 import ast
@@ -32,39 +33,48 @@ TEXTS = ROOT/'cat_or_dog'/'static'/'texts.json'
 PAGE = 'page'   # the context of the web page's sentences, whose words mean other things than a terminal's
 
 # Rooms whose strings are for programs.
-SILENT = {'_modidx', '__init__', 'app', 'cards', 'drawings', 'duplicates', 'export_app', 'figures', 'glossary', 'head',
-          'imagenet', 'language', 'live'}
+SILENT = {
+    '_modidx', '__init__', 'app', 'cards', 'drawings', 'duplicates', 'export_app', 'figures', 'glossary',
+    'head', 'imagenet', 'language', 'live'}
 # Who is given strings that are for programs.
-UNSPOKEN = {'compile', 'sub', 'search', 'fullmatch', 'split', 'startswith', 'endswith', 'removeprefix', 'strip',
-            'getattr', 'execute', 'executemany', '_ask', 'add_session_config_entry', 'filterwarnings'}
+UNSPOKEN = {
+    'compile', 'sub', 'search', 'fullmatch', 'split', 'startswith', 'endswith', 'removeprefix', 'strip',
+    'getattr', 'execute', 'executemany', '_ask', 'add_session_config_entry', 'filterwarnings'}
 NO_FIELDS = {'annotation', 'returns', 'slice', 'keys', 'decorator_list', 'format_spec'}
 # These look like messages, and are for programs, for other sites, or for files that stay English.
 FOR_PROGRAMS = {
-    '--force-reinstall cat_or_dog', 'Drawing {i} of a {animal}', 'Public domain', '{number}.png', '{own} blob: data:', '{own} blob:',
-    '{query} filetype:bitmap', '{word} photo', '{label} photo', 'download {name}', '{size} × {size2} pixels',
-    'HTTP {code} (unknown)', '{name}  {photos}  {seconds}  {errors} of {hidden}  {megabytes}', 'camera=(self), microphone=(), geolocation=()', 'contact: set CAT_OR_DOG_CONTACT',
+    '--force-reinstall cat_or_dog', 'Drawing {i} of a {animal}', 'Public domain', '{number}.png',
+    '{own} blob: data:', '{own} blob:', '{query} filetype:bitmap', '{word} photo', '{label} photo',
+    'download {name}', '{size} × {size2} pixels', 'HTTP {code} (unknown)',
+    '{name}  {photos}  {seconds}  {errors} of {hidden}  {megabytes}',
+    'camera=(self), microphone=(), geolocation=()', 'contact: set CAT_OR_DOG_CONTACT',
     'cat_or_dog/{version} (a deep-learning lesson; {contact})', 'duckduckgo, bing'}
 # Not known by their looks: single words of tables, and what is put together from two messages.
 PUT_TOGETHER = [
     'keep', 'kept', 'duplicate', 'refused', 'label', 'none', 'nothing', 'unknown',
     'photos          {photos}', 'model           {model}', 'time            {time}',
-    'the same photo as {name}', '{n} × not known', '{errors} of {hidden}', '{what}: {reason}.', '{what}: {reason}', '{help} (default: {default})', 'Example: {example}']
+    'the same photo as {name}', '{n} × not known', '{errors} of {hidden}', '{what}: {reason}.',
+    '{what}: {reason}', '{help} (default: {default})', 'Example: {example}']
 # What Python and the operating system say through us.
 ARGPARSE = [
     'usage: {usage}', 'positional arguments:', 'options:', 'show this help message and exit',
-    "show program's version number and exit", 'cat-or-dog: error: {problem}', 'cat-or-dog {command}: error: {problem}', 'argument {name}: {problem}',
+    "show program's version number and exit", 'cat-or-dog: error: {problem}',
+    'cat-or-dog {command}: error: {problem}', 'argument {name}: {problem}',
     'the following arguments are required: {names}', 'unrecognized arguments: {arguments}',
     'expected one argument', 'expected at least one argument', 'invalid {type} value: {value}',
-    'invalid choice: {value} (choose from {choices})',
-    'ambiguous option: {option} could match {matches}', 'ignored explicit argument {argument}']
+    'invalid choice: {value} (choose from {choices})', 'ambiguous option: {option} could match {matches}',
+    'ignored explicit argument {argument}']
 SYSTEM = [
-    'Permission denied', 'No such file or directory', 'No space left on device', 'Is a directory', 'Not a directory',
-    'File exists', 'File name too long', 'Too many levels of symbolic links', 'Read-only file system',
-    'Address already in use', '{problem} (while attempting to bind on address {address})', 'Cannot assign requested address', 'Input/output error', 'Too many open files',
-    'Disk quota exceeded', 'Operation not permitted', 'embedded null byte', 'Truncated File Read',
-    'image file is truncated ({n} bytes not processed)', 'broken data stream when reading image file',
+    'Permission denied', 'No such file or directory', 'No space left on device', 'Is a directory',
+    'Not a directory', 'File exists', 'File name too long', 'Too many levels of symbolic links',
+    'Read-only file system', 'Address already in use',
+    '{problem} (while attempting to bind on address {address})', 'Cannot assign requested address',
+    'Input/output error', 'Too many open files', 'Disk quota exceeded', 'Operation not permitted',
+    'embedded null byte', 'Truncated File Read', 'image file is truncated ({n} bytes not processed)',
+    'broken data stream when reading image file',
     'unrecognized data stream contents when reading image file']
 
+AROUND = {'join', 'map', 'sorted', 'round', 'max', 'type', 'str', 'tuple'}   # a blank is named after what these get
 Form = tuple[tuple[bool, str], ...]   # what a string is made of: (is it a blank?, its name, or the text)
 BLANK = re.compile(r'\{(\w+)\}')
 
@@ -95,7 +105,7 @@ def blank_name(node: ast.AST) -> str:
             return blank_name(value)
         case ast.Call(func=ast.Name(id='len'), args=[what]):
             return f'n_{blank_name(what)}'
-        case ast.Call(args=[*_, what]) if called(node) in ('join', 'map', 'sorted', 'round', 'max', 'type', 'str'):
+        case ast.Call(args=[*_, what]) if called(node) in AROUND:
             return blank_name(what)
         case ast.Call():
             return called(node).strip('_')
@@ -119,8 +129,9 @@ def forms(node: ast.AST) -> list[Form]:
             return forms(one) + forms(other)
         case ast.BoolOp(op=ast.Or(), values=[one, other]) if is_text(other):
             return forms(one) + forms(other)
-        case ast.Call(args=[n, ast.Constant(value=one), ast.Constant(value=many)]) if called(node) == 'counted':
-            return [((False, f'1 {one}'),), ((True, blank_name(n)), (False, f' {many}'))]
+        case ast.Call(args=[n, ast.Constant(value=one), ast.Constant(value=many)]):
+            if called(node) == 'counted':
+                return [((False, f'1 {one}'),), ((True, blank_name(n)), (False, f' {many}'))]
     return [((True, blank_name(node)),)]
 
 
@@ -207,8 +218,9 @@ def template_catalogue() -> Catalog:
             with open(file, 'rb') as opened:
                 for _, message, _, _ in extract(in_source, opened):
                     add(str(message), name_of(file))
-    for place, messages in {'cat_or_dog/engine/cli.py': helps(), 'put together': PUT_TOGETHER, 'argparse': ARGPARSE,
-                            'the operating system': SYSTEM}.items():
+    more = {'cat_or_dog/engine/cli.py': helps(), 'put together': PUT_TOGETHER, 'argparse': ARGPARSE,
+            'the operating system': SYSTEM}
+    for place, messages in more.items():
         for message in messages:
             add(message, place)
     for message in page_texts():
@@ -273,7 +285,8 @@ def breaches() -> list[str]:
     "What is not as it must be, a line each."
     name = name_of(CATALOGUE)
     kept, now = read_catalogue(), merged()
-    found = [f'{name}: {message.id!r} {wrong}' for message in now if message.id and (wrong := wrong_with(message))]
+    found = [f'{name}: {message.id!r} {wrong_with(message)}'
+             for message in now if message.id and wrong_with(message)]
     found += [f'{name}: nobody says {message.id!r} any more. Run make messages'
               for message in kept if message.id and now.get(message.id, message.context) is None]
     made: dict[Path, Callable[[Catalog], str]] = {COMPILED: compiled, TEXTS: page_file}

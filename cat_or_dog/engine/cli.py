@@ -152,7 +152,8 @@ def fill_parser(
 
 def add_language(parser: argparse.ArgumentParser) -> None:
     "The option --lang."
-    parser.add_argument('--lang', choices=LANGUAGES, help='the language to answer in (else as the computer speaks)')
+    help = 'the language to answer in (else as the computer speaks)'
+    parser.add_argument('--lang', choices=LANGUAGES, help=help)
 
 def make_parser(
     language: str = 'en',   # of its help

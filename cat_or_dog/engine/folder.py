@@ -388,8 +388,8 @@ def _note_split(found: LabelledPhotos) -> None:
     held = found.part(True)
     if held.files:
         folder = held.files[0].relative_to(found.root).parts[0]
-        found.notes.append(f'{len(held)} of {len(found)} photos {"is" if len(held) == 1 else "are"} held out, '
-                           f'because the folder is called {folder!r}: for measuring, not for training.')
+        found.notes.append(f'{len(held)} of {len(found)} photos {"is" if len(held) == 1 else "are"} held out'
+                           f', because the folder is called {folder!r}: for measuring, not for training.')
     for label in sorted(set(held.names) - set(found.part(False).names)):
         found.notes.append(f'The label {label!r} is only among the photos held out; a model never sees it.')
 
@@ -454,7 +454,8 @@ def readable(
         errors = list(pool.map(why_unreadable, files))
     bad = [(file, error.reason) for file, error in zip(files, errors) if error]
     if bad:
-        print(f'{len(bad)} of {len(files)} photos cannot be read and {"is" if len(bad) == 1 else "are"} left out:')
+        print(f'{len(bad)} of {len(files)} photos cannot be read '
+              f'and {"is" if len(bad) == 1 else "are"} left out:')
     for file, reason in bad:
         print(f'  {file.parent.name}/{file.name}: {reason}')
     return [file for file, error in zip(files, errors) if not error]
