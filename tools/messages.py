@@ -74,7 +74,7 @@ SYSTEM = [
     'broken data stream when reading image file',
     'unrecognized data stream contents when reading image file']
 
-AROUND = {'join', 'map', 'sorted', 'round', 'max', 'type', 'str', 'tuple'}   # a blank is named after what these get
+AROUND = {'join', 'map', 'sorted', 'round', 'max', 'type', 'str', 'tuple'}   # these name no blank
 Form = tuple[tuple[bool, str], ...]   # what a string is made of: (is it a blank?, its name, or the text)
 BLANK = re.compile(r'\{(\w+)\}')
 
