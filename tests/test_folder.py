@@ -474,5 +474,5 @@ def test_photos_held_out_do_not_count_as_photos_to_train_on(tmp_path):
         'train/dog/1.jpg',
         *(f'valid/{label}/{i}.jpg' for label in ('cat', 'dog') for i in range(20)),
     )
-    with pytest.raises(ValueError, match='Only 1 photos'):
+    with pytest.raises(ValueError, match='Only 1 photo is'):
         check_enough(labelled_photos(tmp_path))

@@ -98,7 +98,7 @@ def blanks_of(template: str) -> list[Blank]:
 
 # %% ../../nbs/engine/language.ipynb #a10c0019
 _FITS: dict[str, Callable[[str], object]] = {   # mark -> can this stand in such a blank?
-    'number': re.compile(r'[\d.,:%+-]+').fullmatch,
+    'number': lambda text: re.fullmatch(r'[\d.,:%+-]+', text),
     'translated': lambda text: '  ' not in text.strip(),   # no message has columns
     '': lambda text: True}
 
@@ -132,8 +132,7 @@ class Template:
         return ''.join(blank.before + words.get(blank.name, '') for blank in self.other)
 
 # %% ../../nbs/engine/language.ipynb #a10c0023
-_CELLS, _SENTENCES = re.compile(r'(  +)'), re.compile(r'(?<=[.?!])( )')
-_CLAUSES, _ITEMS = re.compile(r'(; )'), re.compile(r'(, )')
+_CELLS, _SENTENCES, _CLAUSES, _ITEMS = r'(  +)', r'(?<=[.?!])( )', '(; )', '(, )'   # what parts a text
 _MOST_PARTS = 13     # a line in more parts is no message of ours
 _MOST_LOOKS = 200    # for one line, with all that fills its blanks
 _DEEPEST = 6         # messages within messages
@@ -169,7 +168,7 @@ class PhraseBook:
             return line
         return self._said(line, Patience(), _CELLS, _SENTENCES, _CLAUSES) or line
 
-    def _said(self, text: str, left: Patience, *separators: re.Pattern) -> str | None:
+    def _said(self, text: str, left: Patience, *separators: str) -> str | None:
         "A text or its parts in the other language, as long as `left` lasts; `None`: nothing is known of it."
         if left.looks < 0:
             return None
@@ -177,7 +176,7 @@ class PhraseBook:
         said = self._whole(bare, left)
         for between in separators:
             if said is None:
-                said = self._in_parts(between.split(bare), left, in_runs=between is _SENTENCES)
+                said = self._in_parts(re.split(between, bare), left, in_runs=between == _SENTENCES)
         if said is None:
             said = self._filled(self.joints, bare, left)
         return None if said is None else text.replace(bare, said, 1)
