@@ -13,7 +13,7 @@ os.environ['CAT_OR_DOG_LANG'] = 'en'
 # What a test needs is told by its module, by a fixture that it asks for, or by its name. All others are fast.
 MODULES = {
     'slow': {'test_browser', 'test_convert', 'test_demo'},
-    'browser': {'test_browser'},
+    'browser': {'test_browser', 'test_live'},
     'network': {
         'test_download',
         'test_drawings',
@@ -25,23 +25,29 @@ MODULES = {
 }
 FIXTURES = {'photos': {'photos'}, 'browser': {'open_page'}}
 SLOW = {
+    'test_37_labels_and_what_many_photos_change',
+    'test_a_download_that_stopped_early_goes_on',
     'test_a_full_queue_says_when_to_ask_again',
     'test_a_label_that_is_not_in_the_words',
     'test_check_and_clean_only_report_unless_asked',
     'test_demo',
     'test_different_drawings_are_not_copies',
     'test_fifty_clients_at_once',
+    'test_fifty_files_at_once',
     'test_fine_tune_gives_the_same_kind_of_model',
     'test_five_thousand_photos',
+    'test_fixed_batch_norm_keeps_the_statistics',
     'test_killed_ten_times',
+    'test_photos_are_made_once',
     'test_scanned_digits_are_not_copies_and_their_copies_are',
     'test_search_download_train_evaluate_predict',
     'test_slow_clients_and_clients_that_hang_up_harm_nobody',
+    'test_squish_is_what_fastai_makes',
     'test_the_articles_resnet18_end_to_end',
     'test_the_command_serves_until_ctrl_c',
-    'test_the_model_is_made_once_and_again_when_it_is_torn',
     'test_the_exported_folder_needs_nothing_else',
     'test_the_exported_folder_runs_by_itself',
+    'test_the_model_is_made_once_and_again_when_it_is_torn',
     'test_the_whole_way',
     'test_without_photos_tests_skip_unless_they_are_required',
 }

@@ -561,12 +561,12 @@ def test_looks_and_barriers(open_page, language, scheme, width):
     assert barriers(opened) == []
 
 
-def test_an_answer_that_no_model_gave(model_file):
+def test_an_answer_that_no_model_gave(model_file, monkeypatch):
     "A model that fails while it runs is a sentence with status 500."
     model = Classifier.load(model_file)
-    def fails(photo):
+    def fails(*_):
         raise ModelError('model.onnx: it failed while it ran. Train a new one.')
-    model.predict = fails
+    monkeypatch.setattr(page, 'prediction_with_heat', fails)
     client = TestClient(page.page_app(model), base_url='http://127.0.0.1')
     answer = client.post('/predict', content=saved(cat))
     assert answer.status_code == 500 and answer.json() == dict(
