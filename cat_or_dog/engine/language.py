@@ -326,7 +326,7 @@ def wrapped(
 ) -> str:              # lines
     "`text` in lines that are no wider than `columns`, as far as its words allow."
     lines = ['']
-    for word in re.findall(r'\[[^][]*]|[!-~]+|.', text):   # an option in brackets stays together
+    for word in re.findall(r'\[[^][]*]|[（「]?(?:[!-~]+|.)', text):   # an option in brackets stays together
         full = width(lines[-1]) + width(word) > columns
         if full and lines[-1].strip() and word not in _NOT_FIRST:
             lines.append(' '*indent + word.strip())
