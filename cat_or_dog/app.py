@@ -12,6 +12,7 @@ import ipywidgets as widgets
 from fastcore.xml import P, to_xml
 
 from .engine.cards import answer, new_button, sentences, shown
+from .engine.language import language_for
 from .engine.photo import NamedBytes
 from .predict import Classifier
 
@@ -31,10 +32,11 @@ def uploads(
 # %% ../nbs/06_app.ipynb #1f21a7da
 def app(
     model: Classifier,
-    language: str = 'en',   # or 'ja'
-) -> widgets.VBox:          # show it by making it the last line of a cell
+    language: str = '',   # 'en' or 'ja'; '': as the computer speaks
+) -> widgets.VBox:        # show it by making it the last line of a cell
     "An upload button for photos, and below it what `model` says about each. Raises `ValueError`."
-    words, status, cards = sentences(model, language), widgets.HTML(), widgets.VBox()
+    words = sentences(model, language or language_for())
+    status, cards = widgets.HTML(), widgets.VBox()
     box = widgets.VBox()
     def say(sentence):
         status.value = to_xml(P(sentence, role='status', style='margin:4px 0'))

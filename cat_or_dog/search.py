@@ -9,7 +9,7 @@ __all__ = ['find_photos', 'search_images', 'Found', 'SearchError', 'cache_folder
 from dataclasses import replace
 from typing import Any
 
-from .engine.files import cache_folder
+from .engine.files import cache_folder, counted
 from .engine.photo_list import Question, ask_any, ask_once, from_list, read_list, save_list, told
 from .engine.search_engines import ENGINES, Found, SearchError, check_search, drawn_photos, is_open
 
@@ -26,7 +26,7 @@ def _auto(query: str, n: int, license: str, seconds: float, fresh: bool, label: 
         found = drawn_photos(query, n, label)
     except SearchError as error:
         raise SearchError(f'{reason}. {error}') from None
-    print(f'{reason}: going on with {len(found)} drawings for {query!r}.')
+    print(f'{reason}: going on with {counted(len(found), "drawing", "drawings")} for {query!r}.')
     return found
 
 # %% ../nbs/01_search.ipynb #b7653958

@@ -222,7 +222,8 @@ def test_app(jupyter, page, uploaded, big, where):
     button.wait_for(state='attached', timeout=240_000)
     choose(page, button, uploaded)
     app = page.locator('.widget-vbox', has=button).last
-    expect(app.get_by_role('status')).to_have_text('Done: 2 photos answered, 1 not.', timeout=30_000)
+    said = 'Done. Photos answered: 2; not answered: 1.'
+    expect(app.get_by_role('status')).to_have_text(said, timeout=30_000)
     dog, cat, diary = app.locator('.widget-html-content > div').all()
     expect(dog).to_contain_text('dog.jpg')
     expect(cat).to_contain_text('ねこ.png')
@@ -238,10 +239,10 @@ def test_app(jupyter, page, uploaded, big, where):
     screenshot(page, f'app-{where}-widgets{jupyter.version}', full_page=False)
     assert barriers(page, '.widget-vbox') == []
     choose(page, button, uploaded[:1])
-    expect(app.get_by_role('status')).to_have_text('Done: 1 photos.', timeout=30_000)
+    expect(app.get_by_role('status')).to_have_text('Done. Photos answered: 1.', timeout=30_000)
     if where == 'lab':
         choose(page, button, big)
-        expect(app.get_by_role('status')).to_have_text('Done: 2 photos.', timeout=60_000)
+        expect(app.get_by_role('status')).to_have_text('Done. Photos answered: 2.', timeout=60_000)
 
 
 def test_introduction(jupyter, page, uploaded):

@@ -235,7 +235,7 @@ def test_a_regular_expression_gives_labels(tmp_path):
     make(tmp_path, 'x-cat-1.jpg', 'x-dog-1.jpg', 'other.jpg')
     photos = labelled_photos(tmp_path, labels=r'x-(\w+)-')
     assert labels_by_file(photos) == {'x-cat-1.jpg': 'cat', 'x-dog-1.jpg': 'dog'}
-    assert any('1 photos are left alone, like other.jpg' in note for note in photos.notes)
+    assert any('1 photo is left alone, like other.jpg' in note for note in photos.notes)
     for wrong in ('nogroup', '('):
         with pytest.raises(ValueError):
             labelled_photos(tmp_path, labels=wrong)
@@ -255,7 +255,7 @@ def test_a_table_gives_labels(tmp_path, text):
     table.write_text(text, encoding='utf-8', newline='')
     photos = labelled_photos(tmp_path/'photos', labels=table)
     assert labels_by_file(photos) == {'a.jpg': 'cat', 'sub/b.jpg': 'dog'}
-    assert any('labels.csv does not name them' in note for note in photos.notes)
+    assert any('it is not in labels.csv' in note for note in photos.notes)
 
 
 @pytest.mark.parametrize('data, sentence', [(b'', "no column 'file'"), (b'name,label\n', "no column 'file'"),
@@ -320,7 +320,7 @@ def test_plain_words_stay(label):
 
 def test_the_smallest_label_is_named(tmp_path):
     make(tmp_path, *(f'cat/{i}.jpg' for i in range(12)), 'dog/1.jpg')
-    with pytest.raises(ValueError, match="Only 1 photos are labelled 'dog'"):
+    with pytest.raises(ValueError, match="Only 1 photo is labelled 'dog'"):
         check_enough(labelled_photos(tmp_path))
 
 
@@ -474,5 +474,5 @@ def test_photos_held_out_do_not_count_as_photos_to_train_on(tmp_path):
         'train/dog/1.jpg',
         *(f'valid/{label}/{i}.jpg' for label in ('cat', 'dog') for i in range(20)),
     )
-    with pytest.raises(ValueError, match='Only 1 photos'):
+    with pytest.raises(ValueError, match='Only 1 photo is'):
         check_enough(labelled_photos(tmp_path))

@@ -391,7 +391,7 @@ def test_choosing_photos(open_page):
     wait_for(opened, 3)
     assert opened.locator('.verdict').all_inner_texts()[:2] == ['Cat', 'Dog']
     assert 'notes.txt: this is not a photo' in opened.locator('.failed').inner_text()
-    assert opened.get_by_role('status').inner_text() == 'Done: 2 photos answered, 1 not.'
+    assert opened.get_by_role('status').inner_text() == 'Done. Photos answered: 2; not answered: 1.'
     painted = (
         'canvas => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height)'
         '.data.some(value => value > 100)'
@@ -531,7 +531,7 @@ def test_only_so_many_at_a_time(open_page):
     assert (
         opened.get_by_role('status')
         .inner_text()
-        .startswith('Done: 49 photos answered, 1 not. Only the first 50')
+        .startswith('Done. Photos answered: 49; not answered: 1. Only the first 50')
     )
 
 

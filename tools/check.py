@@ -1,6 +1,6 @@
 """All that keeps the house in order, and that is not a test: one line for each thing to mend.
 
-    python tools/check.py [NAME …]      ruff, types, budgets, house, glossary, japanese, made (default: all)
+    python tools/check.py [NAME …]   ruff, types, budgets, house, glossary, japanese, messages, made (all)
 """
 import json
 import shutil
@@ -15,6 +15,7 @@ import draw_house
 import japanese
 import link_glossary
 import measure
+import messages
 from house import ROOT, name_of
 from render_readme import READMES, render
 
@@ -81,7 +82,8 @@ def made() -> list[str]:
 
 CHECKS: dict[str, Callable[[], list[str]]] = {
     'ruff': ruff, 'types': types, 'budgets': measure.breaches, 'house': draw_house.breaches,
-    'glossary': link_glossary.breaches, 'japanese': japanese.breaches, 'made': made}
+    'glossary': link_glossary.breaches, 'japanese': japanese.breaches,
+    'messages': messages.breaches, 'made': made}
 
 
 def main() -> None:

@@ -13,8 +13,8 @@ import nbformat
 from house import ROOT, pages
 from nbclient import NotebookClient
 
-# Committed outputs are those of a machine with no web.
-OFFLINE = {'CAT_OR_DOG_OFFLINE': '1', 'PYTHONWARNINGS': 'ignore'}
+# Committed outputs are those of a machine with no web that speaks English.
+OFFLINE = {'CAT_OR_DOG_OFFLINE': '1', 'CAT_OR_DOG_LANG': 'en', 'PYTHONWARNINGS': 'ignore'}
 
 NOISE = [(re.compile(r' at 0x[0-9a-f]{6,}'), ''),                        # memory addresses
          (re.compile(re.escape(str(ROOT)) + '/?'), ''),                  # where this checkout happens to be

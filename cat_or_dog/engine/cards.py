@@ -14,7 +14,8 @@ import numpy as np
 from fastcore.xml import FT, Div, Figcaption, Figure, Img, Table, Td, Th, Tr, to_xml
 from PIL import Image
 
-from .page import LANGUAGES, page_texts, strength, verdict
+from .language import LANGUAGES, language_for
+from .page import page_texts, strength, verdict
 from .photo import NamedBytes, PhotoError, data_url, open_photo, thumbnail, to_jpeg
 from .prediction import prediction_with_heat
 from ..predict import Classifier
@@ -149,12 +150,12 @@ def as_upload(
 def answer(
     model: Classifier,
     path: str,              # of a photo: the way that works for big files, on Colab too
-    language: str = 'en',
+    language: str = '',     # 'en' or 'ja'; '': as the computer speaks
 ) -> Any:
     "What `model` says about a photo on this computer."
     from ipywidgets import HTML as Shown
     with open(path, 'rb') as file:
-        return Shown(shown(model, file, sentences(model, language))[1])
+        return Shown(shown(model, file, sentences(model, language or language_for()))[1])
 
 # %% ../../nbs/engine/cards.ipynb #0f3263aa
 def new_button(words: Mapping) -> Any:

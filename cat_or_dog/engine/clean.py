@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from .duplicates import alike_pairs, confirmed, looks_of, worse_copies
+from .files import counted
 from .folder import LabelledPhotos, check_enough, labelled_photos, move_photo, set_aside
 from .head import directions, fit_head
 from .photo import PhotoError, open_photo, thumbnail, to_jpeg
@@ -211,8 +212,8 @@ def table(
     widths = [max(map(len, column)) for column in zip(*rows)]
     lines = ['  '.join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
     counts = Counter(s.problem for s in found)
-    lines.append(f"{counts['label']} labels that are probably wrong, "
-                 f"{counts['duplicate']} photos that are there twice.")
+    lines.append(f'{counted(counts["label"], "label that is", "labels that are")} probably wrong, '
+                 f'{counted(counts["duplicate"], "photo that is", "photos that are")} there twice.')
     return '\n'.join(lines)
 
 # %% ../../nbs/engine/clean.ipynb #f5c4584e
@@ -313,5 +314,5 @@ def cleaner(
     "A widget to look through the suspects in `path`."
     found = suspects(path, **kwargs)
     more = f'; here are the first {n}. Run the cell again for the next ones.' if len(found) > n else '.'
-    print(f'{len(found)} suspects{more}')
+    print(f'{counted(len(found), "suspect", "suspects")}{more}')
     return Cleaner(found[:n])

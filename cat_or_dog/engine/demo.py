@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from .files import say, write_whole
+from .files import counted, say, write_whole
 from .project import LABELS
 
 # %% ../../nbs/engine/demo.ipynb #8b408be5
@@ -168,7 +168,7 @@ class Done(msgspec.Struct):
 def gather(dest: Path, n: int, source: str) -> dict[str, list]:
     "Steps 1 and 2: photos of each label in `dest`/photos; what was found and kept for the end."
     from cat_or_dog.download import download_labels
-    say(f'1/5  Search: {n} photos each of {", ".join(LABELS)}')
+    say(f'1/5  Search: {counted(n, "photo", "photos")} each of {", ".join(LABELS)}')
     found = searched(n, source)
     say('2/5  Download and verify')
     reports = download_labels({word: photos[:-NEW] for word, photos in found.items()}, dest/'photos')

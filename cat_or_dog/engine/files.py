@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['LEFTOVER_SECONDS', 'CONTACT', 'USER_AGENT', 'write_whole', 'remove_leftovers', 'cannot_save', 'check_can_save',
-           'cache_folder', 'say', 'say_once', 'say_no_cache', 'within', 'cores_of_quota', 'usable_cores', 'retry_after']
+           'cache_folder', 'say', 'say_once', 'say_no_cache', 'counted', 'within', 'cores_of_quota', 'usable_cores',
+           'retry_after']
 
 # %% ../../nbs/engine/files.ipynb #667084f0
 import math
@@ -120,6 +121,15 @@ def say_no_cache(
     say_once(f'Nothing can be kept for the next run ({reason}); this run goes on without. '
              'CAT_OR_DOG_CACHE may name a folder that can be written to.')
 
+# %% ../../nbs/engine/files.ipynb #f1c0a002
+def counted(
+    n: int,
+    one: str,    # 'photo is'
+    many: str,   # 'photos are'
+) -> str:
+    "'1 photo is', '2 photos are': a number with what it counts."
+    return f'{n} {one if n == 1 else many}'
+
 # %% ../../nbs/engine/files.ipynb #96693202
 def within(
     seconds: float,   # how long to wait
@@ -137,7 +147,7 @@ def within(
     try:
         result, error = answer.get(timeout=seconds)
     except queue.Empty:
-        raise TimeoutError(f'no answer within {seconds:g} seconds') from None
+        raise TimeoutError(f'no answer within {seconds:g} s') from None
     if error:
         raise error
     return result

@@ -27,7 +27,7 @@ from typing import BinaryIO, Literal
 import msgspec
 
 from .duplicates import is_look
-from .files import usable_cores, write_whole
+from .files import counted, usable_cores, write_whole
 from .photo import START_BYTES, looks_like_photo, why_unreadable
 
 # %% ../../nbs/engine/folder.ipynb #69a2dc95
@@ -218,9 +218,9 @@ def _note_depth(root: Path, items: list[_Item], notes: list[str]) -> None:
     "Say it if photos lie deeper than in the label's own folder."
     deep = [item for item in items if len(item.folders) > 1]
     if deep:
-        how_many = 'All' if len(deep) == len(items) else f'{len(deep)} of {len(items)}'
         example = deep[0].file.relative_to(root).as_posix()
-        notes.append(f'{how_many} photos lie in folders within folders, like {example}; '
+        notes.append(f'{len(deep)} of {len(items)} photos {"lies" if len(deep) == 1 else "lie"} in folders '
+                     f'within folders, like {example}; '
                      f'the label of this one is {deep[0].folders[0]!r}.')
 
 # %% ../../nbs/engine/folder.ipynb #6c326cd9
@@ -246,8 +246,8 @@ def _by_folders(found: LabelledPhotos, items: list[_Item]) -> None:
     loose = [item for item in items if not item.folders]
     items = [item for item in items if item.folders]
     if loose:
-        found.notes.append(f'{len(loose)} photos lie in no folder of a label, like {loose[0].file.name}; '
-                           'they are left alone.')
+        found.notes.append(f'{counted(len(loose), "photo lies", "photos lie")} in no folder of a label, '
+                           f'like {loose[0].file.name}: left alone.')
     plain = _plain_folder_labels((item.folders[0] for item in items), found.notes)
     _note_depth(found.root, items, found.notes)
     found.files = [item.file for item in items]
@@ -275,7 +275,8 @@ def _take(found: LabelledPhotos, items: list[_Item], labels: list[str | None], l
     "Fill in the items that have a label; say how many have none, and why."
     missing = [item for item, label in zip(items, labels) if label is None]
     if missing:
-        found.notes.append(f'{len(missing)} photos are left alone, like {missing[0].file.name}: {left_out}.')
+        found.notes.append(f'{counted(len(missing), "photo is", "photos are")} left alone, '
+                           f'like {missing[0].file.name}: {left_out}.')
     for item, label in zip(items, labels):
         if label is not None:
             found.files.append(item.file)
@@ -311,7 +312,7 @@ def _by_pattern(found: LabelledPhotos, items: list[_Item], pattern: str) -> None
         raise ValueError(f'The regular expression {pattern!r} needs a group in brackets around the label, '
                          r"like r'(.+)_\d+'. Or say 'auto', 'folders', 'names', or a file ending in .csv.")
     matches = [compiled.search(item.file.name) for item in items]
-    _take(found, items, [match and match[1] for match in matches], f'their names do not match {pattern}')
+    _take(found, items, [match and match[1] for match in matches], f'the name does not match {pattern}')
 
 # %% ../../nbs/engine/folder.ipynb #72b67401
 _FILE_COLUMNS = 'file', 'filename', 'image', 'path', 'id'
@@ -354,9 +355,10 @@ def _by_table(found: LabelledPhotos, items: list[_Item], table: Path) -> None:
                 used.add(name)
                 return labels[name]
         return None
-    _take(found, items, [label_of(item) for item in items], f'{table.name} does not name them')
+    _take(found, items, [label_of(item) for item in items], f'it is not in {table.name}')
     if absent := sorted(set(labels) - used):
-        found.notes.append(f'{len(absent)} files of {table.name} are not in {found.root}, like {absent[0]}.')
+        found.notes.append(f'{counted(len(absent), "file", "files")} of {table.name} cannot be found '
+                           f'in {found.root}, like {absent[0]}.')
 
 # %% ../../nbs/engine/folder.ipynb #9b7b2dd6
 def _no_photos(root: Path) -> ValueError:
@@ -364,7 +366,7 @@ def _no_photos(root: Path) -> ValueError:
                       f'like {root/"cat"} and {root/"dog"}.')
 
 def _no_labels(root: Path, n: int) -> ValueError:
-    return ValueError(f'There are {n} photos in {root}, but no labels. Put them in one folder for each '
+    return ValueError(f'{root} has {counted(n, "photo", "photos")}, but no labels. Use one folder for each '
                       f'label, like {root/"cat"} and {root/"dog"}, or give labels: a regular expression for '
                       'the file names, or a table (CSV) with the columns file,label.')
 
@@ -386,8 +388,8 @@ def _note_split(found: LabelledPhotos) -> None:
     held = found.part(True)
     if held.files:
         folder = held.files[0].relative_to(found.root).parts[0]
-        found.notes.append(f'{len(held)} of {len(found)} photos are held out, because their folder is called '
-                           f'{folder!r}: for measuring, not for training.')
+        found.notes.append(f'{len(held)} of {len(found)} photos {"is" if len(held) == 1 else "are"} held out'
+                           f', because the folder is called {folder!r}: for measuring, not for training.')
     for label in sorted(set(held.names) - set(found.part(False).names)):
         found.notes.append(f'The label {label!r} is only among the photos held out; a model never sees it.')
 
@@ -433,7 +435,7 @@ def check_enough(
                          f'A model needs at least two to choose from.{_perhaps_inside(photos)}')
     label, n = min(counts.items(), key=lambda item: item[1])
     if n < least:
-        raise ValueError(f'Only {n} photos are labelled {label!r} in {photos.root}. '
+        raise ValueError(f'Only {counted(n, "photo is", "photos are")} labelled {label!r} in {photos.root}. '
                          f'Download more: at least {least}, better 100.')
 
 def _perhaps_inside(photos: LabelledPhotos) -> str:
@@ -452,7 +454,8 @@ def readable(
         errors = list(pool.map(why_unreadable, files))
     bad = [(file, error.reason) for file, error in zip(files, errors) if error]
     if bad:
-        print(f'{len(bad)} of {len(files)} photos cannot be read and are left out:')
+        print(f'{len(bad)} of {len(files)} photos cannot be read '
+              f'and {"is" if len(bad) == 1 else "are"} left out:')
     for file, reason in bad:
         print(f'  {file.parent.name}/{file.name}: {reason}')
     return [file for file, error in zip(files, errors) if not error]

@@ -19,15 +19,20 @@ from .onnx_file import MAX_MODEL_BYTES, ModelError, open_checked, read_metadata
 from .scores import advice
 
 # %% ../../nbs/engine/model_file.ipynb #64a1a913
+def _hidden(n: int) -> str:
+    "What to call `n` photos that a model has not seen."
+    return 'photo that was hidden from it' if n == 1 else 'photos that were hidden from it'
+
 def how_good(
     found: Mapping | None,        # from `scores`
-    what: str = 'photos that were hidden from it',
+    what: str = '',               # what to call the photos; '': those that were hidden from it
 ) -> str:
     "Scores in a sentence or two."
     if not found:
         return 'It was not measured: a label with one photo can\'t be hidden.'
     low, high = found['interval']
     off = found['calibration_error']
+    what = what or _hidden(found['n'])
     sentence = (f'Wrong on {found["errors"]} of {found["n"]} {what}: {found["error_rate"]:.1%} '
                 f'(95 % interval: {low:.1%} to {high:.1%}). '
                 f'Its probabilities were off by {off:.1%} on average.')
@@ -53,7 +58,7 @@ def model_card(
     sentences = advice(counts, meta.get('validation')) if counts else []
     lines = [
         f'# {name}', '',
-        f'A model that tells {" from ".join(meta["labels"])} in photos. '
+        f'A model that tells photos of these apart: {", ".join(meta["labels"])}. '
         'Read it with `cat_or_dog.predict.Classifier`, or any program for ONNX files.', '',
         f'- **Input**: `photo`, uint8 (n, {size}, {size}, 3), RGB; the way is `{meta["resize"]}`.',
         f'- **Trained on**: {_listed(counts)}. Hash of the photos: {known("photos_hash")}. '

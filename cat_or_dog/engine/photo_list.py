@@ -20,7 +20,7 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from .files import cache_folder, say_no_cache, write_whole
+from .files import cache_folder, counted, say_no_cache, write_whole
 from .search_engines import (ENGINES, Answer, Found, SearchError, find_live, is_open, is_web,
                                               one_line)
 
@@ -263,7 +263,8 @@ def _noted(answer: Answer, reasons: Iterable[str], where: str) -> Answer:
     "The answer, with a note on what failed before it."
     if not reasons:
         return answer
-    went_on = f'{"; ".join(reasons)}: going on with {len(answer.photos)} photos from {where}.'
+    failed, n = '; '.join(reasons), len(answer.photos)
+    went_on = f'{failed}: going on with {counted(n, "photo", "photos")} from {where}.'
     return replace(answer, note=f'{went_on}\n{answer.note}'.strip())
 
 def told(answer: Answer) -> list[Found]:

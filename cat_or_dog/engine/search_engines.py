@@ -26,7 +26,7 @@ from typing import Any
 
 from .drawing_server import drawing_urls
 from .drawings import LABELS
-from .files import USER_AGENT, retry_after, within
+from .files import USER_AGENT, counted, retry_after, within
 
 # %% ../../nbs/engine/search_engines.ipynb #57fc9aa8
 @dataclass(frozen=True)
@@ -191,7 +191,7 @@ def status_error(
     pause: float,           # seconds that it asks for; 0: it does not say
 ) -> SearchError:
     "What a refusal means: `Busy` if it passes by itself."
-    wait = f'{pause:.0f} seconds' if pause else 'a few minutes'
+    wait = counted(round(pause), 'second', 'seconds') if pause else 'a few minutes'
     advice = f'wait {wait} and try again, or {OTHER}'
     if status == TOO_MANY or status in BUSY_CODES:
         return Busy(f'{site} wants a pause (rate limit)', advice, pause)
