@@ -98,8 +98,8 @@ TRIES = 3              # for an address whose site wants a pause
 _FIRST_PAUSE = 2.      # seconds, where the site doesn't say; then twice as long, and so on
 
 def host_of(url: str) -> str:
-    "The site of an address, with its port, in small letters."
-    return url.split('/')[2].lower() if url.count('/') >= 2 else ''
+    "The site of an address, with its port, in small letters, without a name and password."
+    return url.split('/')[2].rpartition('@')[2].lower() if url.count('/') >= 2 else ''
 
 @dataclass
 class Host:
@@ -361,6 +361,7 @@ def download_into(
         _save_all(dest, rows, answers, len(todo))
     finally:
         pool.shutdown(cancel_futures=True)
+        rows = read_manifest(dest) | rows   # another program may have downloaded into it meanwhile
         order = dict.fromkeys([*(row.url for row in wanted), *rows])
         rows = {url: rows[url] for url in order if url in rows}
         mark_copies(dest, root, rows)
