@@ -419,7 +419,7 @@ def _by_table(found: LabelledPhotos, items: list[_Item], table: Path) -> None:
                 used.add(name)
                 return labels[name]
         return None
-    _take(found, items, [label_of(item) for item in items], f'{table.name} has no label for them')
+    _take(found, items, [label_of(item) for item in items], f'{table.name} does not name them with a label')
     if absent := sorted(set(labels) - used):
         found.notes.append(f'{len(absent)} files of {table.name} are not in {found.root}, like {absent[0]}.')
 
@@ -539,6 +539,8 @@ def ready_photos(
     for note in photos.notes:
         print(note)
     check_enough(photos, least)
+    learnt = set(photos.part(False).names)   # a label that is only held out can't be measured
+    photos = photos.choose(i for i, label in enumerate(photos.labels) if label in learnt)
     photos = photos.only(readable(photos.files))
     check_enough(photos, least=1)
     return photos

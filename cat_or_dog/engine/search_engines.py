@@ -232,8 +232,10 @@ def ask_site(
         status, headers, body = within(seconds, read_answer, SITES[site], params, seconds)
     except (TimeoutError, httpx.TimeoutException):
         raise no_answer(seconds) from None
-    except (Refused, OSError) as error:   # the settings are wrong: of the proxy, of certificates
-        raise SearchError(str(error).rstrip('.'), OTHER) from None
+    except OSError as error:   # the environment names certificates that aren't there
+        raise SearchError(str(error)) from None
+    except Refused as refused:   # or a proxy that is none
+        raise SearchError(str(refused), f'correct or unset it, or {OTHER}') from None
     except httpx.HTTPError as error:
         raise _no_connection_to(site, error) from None
     pause = retry_after(headers.get('Retry-After', ''))
