@@ -225,6 +225,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                          'cat_or_dog/engine/convert.py'),
                                            'cat_or_dog.engine.convert.resnet18_at_hand': ( 'engine/convert.html#resnet18_at_hand',
                                                                                            'cat_or_dog/engine/convert.py'),
+                                           'cat_or_dog.engine.convert.say_if_not_turned': ( 'engine/convert.html#say_if_not_turned',
+                                                                                            'cat_or_dog/engine/convert.py'),
                                            'cat_or_dog.engine.convert.simplified': ( 'engine/convert.html#simplified',
                                                                                      'cat_or_dog/engine/convert.py'),
                                            'cat_or_dog.engine.convert.usable_device': ( 'engine/convert.html#usable_device',
