@@ -491,9 +491,13 @@ def test_folders_in_folders_as_deep_as_the_disk_allows(tmp_path):
             os.mkdir('d')
             os.chdir('d')
         RED.save('c.jpg')
+        photos = labelled_photos(tmp_path)
+        os.remove('c.jpg')
+        for _ in range(deep):   # pytest's own way to tidy up is not made for so many
+            os.chdir('..')
+            os.rmdir('d')
     finally:
         os.chdir(here)
-    photos = labelled_photos(tmp_path)
     assert photos.counts == {'cat': 2, 'dog': 1}
     assert max(len(file.parts) for file in photos.files) == len(tmp_path.parts) + deep + 2
 

@@ -252,7 +252,7 @@ def say_if_not_turned(learn: Any, model: Any, size: int, way: str) -> None:
         note = Image.Exif()
         note[_ORIENTATION] = _ON_ITS_SIDE
         Image.open(file).save(file, exif=note)
-        squares = torch.from_numpy(pixels(file, size, way)[None])   # type: ignore[arg-type]
+        squares = torch.from_numpy(np.stack([pixels(file, size, way)]))   # type: ignore[arg-type]
         try:
             check_input(learn, [file], model, squares)
         except ModelError:

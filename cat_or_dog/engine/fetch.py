@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['PRIVATE', 'NO_HOST', 'NO_ANSWER', 'PROXY_PASSWORD', 'NO_PROXY', 'BAD_CERTIFICATE', 'Refused', 'TryLater', 'Limits',
-           'is_public', 'is_this_computer', 'proxy_for', 'proxy_parts', 'certificates', 'SafeTransport', 'safe_client',
-           'why_no_connection', 'fetch']
+           'is_public', 'is_this_computer', 'proxy_for', 'proxy_parts', 'certificates', 'SafeTransport', 'SafeClient',
+           'safe_client', 'why_no_connection', 'fetch']
 
 # %% ../../nbs/engine/fetch.ipynb #dfb95a35
 import ipaddress
@@ -14,9 +14,10 @@ import socket
 import ssl
 import threading
 import time
+import weakref
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from itertools import chain
@@ -100,8 +101,17 @@ def _look_up(host: str, port: int, seconds: float = 3600) -> list[str]:
 # %% ../../nbs/engine/fetch.ipynb #a261de74
 class _Stream(httpcore.NetworkStream):
     "A connection on which the time of a photo ends, however its bytes are spread."
-    def __init__(self, stream: httpcore.NetworkStream):
+    def __init__(self, stream: httpcore.NetworkStream, network: '_Network'):
         self.stream = stream
+        self.network = network
+        network.streams.add(self)
+        if network.is_over:   # it was stopped while this connection was being made
+            self.hang_up()
+
+    def hang_up(self) -> None:
+        "End the connection; whoever waits for its next byte wakes up."
+        with suppress(OSError):   # it is over already
+            socket.socket.shutdown(self.get_extra_info('socket'), socket.SHUT_RDWR)
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         return self.stream.read(max_bytes, _left())
@@ -113,7 +123,7 @@ class _Stream(httpcore.NetworkStream):
         self.stream.close()
 
     def start_tls(self, ssl_context, server_hostname=None, timeout=None) -> httpcore.NetworkStream:
-        return _Stream(self.stream.start_tls(ssl_context, server_hostname, _left()))
+        return _Stream(self.stream.start_tls(ssl_context, server_hostname, _left()), self.network)
 
     def get_extra_info(self, info: str) -> Any:
         return self.stream.get_extra_info(info)
@@ -123,6 +133,14 @@ class _Network(httpcore.SyncBackend):
     "Makes connections, only to public addresses and to hosts that are allowed by name."
     def __init__(self, allow: Iterable[str]):
         self.allow = {self._plain(host) for host in allow}
+        self.streams: weakref.WeakSet[_Stream] = weakref.WeakSet()
+        self.is_over = False
+
+    def hang_up(self) -> None:
+        "End all connections, and make no new ones."
+        self.is_over = True
+        for stream in list(self.streams):
+            stream.hang_up()
 
     @staticmethod
     def _plain(host: str) -> str:
@@ -134,13 +152,15 @@ class _Network(httpcore.SyncBackend):
         return bool({self._plain(host), self._plain(f'{host}:{port}')} & self.allow)
 
     def connect_tcp(self, host, port, timeout=None, **kwargs) -> httpcore.NetworkStream:
+        if self.is_over:
+            raise Refused(NO_ANSWER)
         addresses = _look_up(host, port)
         if not self.allows(host, port) and not all(map(is_public, addresses)):
             raise Refused(PRIVATE)
         for i, address in enumerate(addresses):
             share = _left()/(len(addresses) - i)   # one that does not answer leaves time for the others
             try:
-                return _Stream(super().connect_tcp(address, port, share, **kwargs))
+                return _Stream(super().connect_tcp(address, port, share, **kwargs), self)
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 if address == addresses[-1]:
                     raise
@@ -199,13 +219,13 @@ def proxy_parts(
     named = f'[{host}]' if ':' in host else host
     return f'{kind}://{named}:{port or (443 if kind == "https" else 80)}', host, signed_in
 
-def _proxy_pool(proxy: str, connections: int, context: ssl.SSLContext) -> httpcore.HTTPProxy:
-    "Connections through `proxy`. Raises `Refused`."
-    address, host, signed_in = proxy_parts(proxy)
+def _proxy_pool(address: str, signed_in: tuple[str, str] | None, connections: int, context: ssl.SSLContext,
+                network: _Network) -> httpcore.HTTPProxy:
+    "Connections through the proxy at `address`."
     auth = (signed_in[0].encode(), signed_in[1].encode()) if signed_in else None
     return httpcore.HTTPProxy(address, proxy_auth=auth, ssl_context=context,
                               proxy_ssl_context=context if address.startswith('https') else None,
-                              max_connections=connections, network_backend=_Network([host]))
+                              max_connections=connections, network_backend=network)
 
 # %% ../../nbs/engine/fetch.ipynb #4a3d7fa5
 def certificates() -> ssl.SSLContext:
@@ -258,6 +278,7 @@ class SafeTransport(httpx.BaseTransport):
         self.context = certificates()
         self.connections = connections
         self.network = _Network(allow)
+        self.networks = [self.network]   # and one for each proxy
         self.direct = httpcore.ConnectionPool(
             self.context, http2=True, keepalive_expiry=5, max_connections=connections,
             max_keepalive_connections=connections, network_backend=self.network)
@@ -271,7 +292,10 @@ class SafeTransport(httpx.BaseTransport):
         _check_by_name(self.network, url.host, url.port or (443 if url.scheme == 'https' else 80))
         with self.lock:
             if proxy not in self.proxies:
-                self.proxies[proxy] = _proxy_pool(proxy, self.connections, self.context)
+                address, host, signed_in = proxy_parts(proxy)
+                self.networks.append(_Network([host]))
+                self.proxies[proxy] = _proxy_pool(address, signed_in, self.connections, self.context,
+                                                  self.networks[-1])
             return self.proxies[proxy]
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -294,15 +318,26 @@ class SafeTransport(httpx.BaseTransport):
         for pool in (self.direct, *self.proxies.values()):
             pool.close()
 
+    def hang_up(self) -> None:
+        "End all connections at once, whoever waits for an answer, and make no new ones."
+        for network in self.networks:
+            network.hang_up()
+
+class SafeClient(httpx.Client):
+    "An httpx client on a `SafeTransport`."
+    def __init__(self, transport: SafeTransport, **options: Any):
+        super().__init__(transport=transport, **options)
+        self.hang_up = transport.hang_up
+
 def safe_client(
     allow: Iterable[str] = (),   # hosts that may be private: 'localhost', or with a port '127.0.0.1:8000'
     connections: int = 64,       # at most so many at once
-) -> httpx.Client:
+) -> SafeClient:
     "A client that connects only to the open internet and to the hosts in `allow`. Raises `OSError`."
     headers = {'User-Agent': USER_AGENT, 'Accept': 'image/*', 'Accept-Encoding': 'identity'}
     no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-    return httpx.Client(transport=SafeTransport(allow, connections), headers=headers, cookies=no_cookies,
-                        timeout=httpx.Timeout(None))   # the clock is in `_Stream`
+    return SafeClient(SafeTransport(allow, connections), headers=headers, cookies=no_cookies,
+                      timeout=httpx.Timeout(None))   # the clock is in `_Stream`
 
 # %% ../../nbs/engine/fetch.ipynb #9ff82460
 _BUSY = 429, 503   # too many requests; out of order just now
