@@ -288,8 +288,9 @@ def cat(tmp_path_factory):
 
 
 def test_options_may_stand_between_the_photos(model_file, cat):
-    for args in (['predict', cat, '--model', model_file, cat, '--json'], ['predict', '--json', '--model', model_file, cat, cat]):
-        assert [json.loads(line)['label'] for line in call(*args).splitlines()] == ['cat'] * 2
+    model = '--model', model_file
+    for args in ([cat, *model, cat, '--json'], ['--json', *model, cat, cat], [cat, cat, '--json', *model]):
+        assert [json.loads(line)['label'] for line in call('predict', *args).splitlines()] == ['cat'] * 2
 
 
 def test_a_name_that_looks_like_an_option_stands_behind_two_dashes(model_file, cat, tmp_path):
@@ -345,7 +346,8 @@ def closed(*streams):
 
 @pytest.mark.parametrize('streams', [(0,), (1,), (2,), (0, 1, 2)])
 def test_closed_streams_are_no_reason_to_fail(streams, model_file, cat):
-    for args, code in ((['info', model_file], 0), (['predict', cat, '--model', model_file], 0), (['info', 'nowhere'], 1)):
+    calls = (['info', model_file], 0), (['predict', cat, '--model', model_file], 0), (['info', 'nowhere'], 1)
+    for args, code in calls:
         done = subprocess.run([*command, *args], preexec_fn=closed(*streams), capture_output=True)
         assert done.returncode == code and b'Traceback' not in done.stderr
 
@@ -374,15 +376,15 @@ def test_names_that_are_no_text_or_would_move_the_cursor(model_file, cat, tmp_pa
     done = subprocess.run([*command, *asked, '--json'], capture_output=True)
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     found = {os.path.basename(row['photo']) for row in rows if 'label' in row}
-    assert found == set(names) and all(os.path.exists(row['photo']) for row in rows)   # a script can open them
+    assert found == set(names) and all(os.path.exists(row['photo']) for row in rows)   # and can be opened
     told = call_check(tmp_path)
     assert r'two\nlines.jpg: the same photo as caf\udce9.jpg' in told and '\x1b' not in told
 
 
 def test_a_folder_without_photos_is_a_row_with_a_reason(model_file, tmp_path, cat):
     (tmp_path / 'empty').mkdir()
-    done = subprocess.run([*command, 'predict', 'empty', cat, 'HTTPS://[oh/', '--model', model_file, '--out', 'rows.jsonl'],
-                          cwd=tmp_path, capture_output=True, text=True)
+    asked = ['predict', 'empty', cat, 'HTTPS://[oh/', '--model', model_file, '--out', 'rows.jsonl']
+    done = subprocess.run([*command, *asked], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 1 and '3 photos; 2 could not be read' in done.stdout
     rows = [json.loads(line) for line in (tmp_path / 'rows.jsonl').read_text().splitlines()]
     assert [row.get('label') for row in rows] == [None, 'cat', None]   # each in its place
@@ -396,7 +398,8 @@ def test_what_pillow_tells_its_developers_is_not_told_to_the_user(model_file, tm
     note = Image.Exif()
     note[0x010f] = 'a camera'
     photo.save(tmp_path / 'a.jpg', exif=note.tobytes()[:-6])
-    done = subprocess.run([*command, 'predict', tmp_path / 'a.jpg', '--model', model_file], capture_output=True, text=True)
+    asked = ['predict', tmp_path / 'a.jpg', '--model', model_file]
+    done = subprocess.run([*command, *asked], capture_output=True, text=True)
     assert done.returncode == 0 and done.stderr == ''
 
 

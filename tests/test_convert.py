@@ -286,7 +286,8 @@ def test_a_missing_exporter_is_named_before_the_export(folder, monkeypatch, pack
         from_learner(learn)
 
 
-@pytest.mark.parametrize('problem', [FileNotFoundError(2, 'SSL_CERT_FILE'), ImportError('socksio'), ValueError('proxy')])
+@pytest.mark.parametrize(
+    'problem', [FileNotFoundError(2, 'SSL_CERT_FILE'), ImportError('socksio'), ValueError('proxy')])
 def test_wrong_settings_of_the_network_are_like_no_network(monkeypatch, tmp_path, problem):
     file = hub(monkeypatch, tmp_path, b'')
     file.unlink()
@@ -315,7 +316,8 @@ def test_the_packaged_weights_must_fit(monkeypatch):
 
 
 def test_random_weights_are_not_the_pretrained_ones():
-    pretrained, random = (convert.efficientnet_lite0(which).state_dict()['conv_stem.weight'] for which in (True, False))
+    pretrained, random = (
+        convert.efficientnet_lite0(which).state_dict()['conv_stem.weight'] for which in (True, False))
     assert not torch.equal(pretrained, random)
     assert torch.equal(pretrained, convert.efficientnet_lite0().state_dict()['conv_stem.weight'])
 

@@ -665,9 +665,10 @@ def test_ctrl_c_does_not_wait_for_servers_that_say_nothing(tmp_path, scheme):
         env = os.environ | ({'http_proxy': f'http://127.0.0.1:{port}'} if scheme == 'proxy' else {})
         (tmp_path/'list.txt').write_text(''.join(f'cat\thttp://{host}/{n}.jpg\n' for n in range(40)))
         process = subprocess.Popen(
-            [sys.executable, '-m', 'cat_or_dog', 'download', tmp_path/'list.txt', tmp_path/'photos', '--allow',
-             '127.0.0.1'], stderr=subprocess.PIPE, text=True, env=env,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))   # a CI in the background ignores it
+            [sys.executable, '-m', 'cat_or_dog', 'download', tmp_path/'list.txt', tmp_path/'photos',
+             '--allow', '127.0.0.1'], stderr=subprocess.PIPE, text=True, env=env,
+            # a CI in the background ignores it
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         asker, _ = silent.accept()
         asker.recv(1)   # it waits for an answer now
         process.send_signal(signal.SIGINT)

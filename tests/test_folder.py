@@ -522,7 +522,8 @@ def test_a_root_that_cannot_be_opened_is_not_called_empty(tmp_path, monkeypatch)
         labelled_photos(tmp_path)
 
 
-@pytest.mark.parametrize('beside', ['sample.jpg', 'test1/7.jpg', 'sample/train/cat/1.jpg', 'unlabelled/x/1.jpg'])
+@pytest.mark.parametrize(
+    'beside', ['sample.jpg', 'test1/7.jpg', 'sample/train/cat/1.jpg', 'unlabelled/x/1.jpg'])
 def test_what_lies_beside_the_parts_makes_no_labels_of_them(tmp_path, beside):
     "One stray photo beside train and valid, and the model would tell train from valid."
     make(tmp_path, 'train/cat/1.jpg', 'train/dog/1.jpg', 'valid/cat/2.jpg', 'valid/dog/2.jpg', beside)
@@ -531,12 +532,14 @@ def test_what_lies_beside_the_parts_makes_no_labels_of_them(tmp_path, beside):
     assert any(f'1 photos are left alone, like {beside}' in note for note in photos.notes)
 
 
-@pytest.mark.parametrize('training, test', [('training_set', 'test_set'), ('train', 'test'), ('Train-Set', 'val set')])
+@pytest.mark.parametrize(
+    'training, test', [('training_set', 'test_set'), ('train', 'test'), ('Train-Set', 'val set')])
 @pytest.mark.parametrize('twice', [False, True])
 def test_kaggles_cats_and_dogs_in_training_set_and_test_set(tmp_path, training, test, twice):
     "Its archives unpack to training_set/training_set/cats."
     inner = [f'{part}/{part}' if twice else part for part in (training, test)]
-    make(tmp_path, *(f'{part}/{label}/{i}.jpg' for part in inner for label in ('cats', 'dogs') for i in range(2)))
+    make(tmp_path, *(f'{part}/{label}/{i}.jpg'
+                     for part in inner for label in ('cats', 'dogs') for i in range(2)))
     (tmp_path/inner[0]/'models').mkdir()
     photos = labelled_photos(tmp_path)
     assert photos.counts == {'cats': 4, 'dogs': 4} and sum(photos.held_out) == 4
@@ -569,7 +572,8 @@ def test_more_labels_than_a_model_may_have(tmp_path):
         check_enough(photos, least=1)
 
 
-@pytest.mark.parametrize('label', ['c\x9bat', 'c\x85at', 'c\u2028at', 'c\u202eat', 'c\u200bat', 'c\ufeffat', 'c\nat'])
+@pytest.mark.parametrize(
+    'label', ['c\x9bat', 'c\x85at', 'c\u2028at', 'c\u202eat', 'c\u200bat', 'c\ufeffat', 'c\nat'])
 def test_a_label_that_looks_like_another_or_moves_the_cursor_is_refused(label):
     with pytest.raises(ValueError, match='cannot be a label: .* in it cannot be seen') as error:
         plain_label(label)
@@ -584,7 +588,8 @@ DEVICES = ['con', 'prn', 'aux', 'nul', 'conin$', 'conout$',
 
 @pytest.mark.parametrize('device', DEVICES)
 def test_every_device_is_reserved_in_every_form(device):
-    for name in device, device.upper(), device.title(), f'{device}.txt', f'{device} .a.b', f'{device}. ', f'{device}  ':
+    more = [f'{device}{end}' for end in ('.txt', ' .a.b', '. ', '  ')]
+    for name in device, device.upper(), device.title(), *more:
         assert is_reserved(name), name
         with pytest.raises(ValueError, match='cannot be a label'):
             plain_label(name)
@@ -592,7 +597,8 @@ def test_every_device_is_reserved_in_every_form(device):
 
 @pytest.mark.parametrize('device', DEVICES)
 def test_what_only_resembles_a_device_is_not_reserved(device):
-    for name in f'{device}x', f'x{device}', f'a.{device}', device[:-1], f'{device}-', f'_{device}', device + '0':
+    before, behind = [f'{start}{device}' for start in ('x', 'a.', '_')], [f'{device}{end}' for end in 'x-0']
+    for name in *before, *behind, device[:-1]:
         assert not is_reserved(name) and plain_label(name) == name, name
 
 
@@ -612,7 +618,7 @@ def test_python_thinks_so_too():
 
 TABLES = {
     'of Excel, as Unicode text': 'file\tlabel\ncat/1.jpg\ta\ndog/1.jpg\tb\n'.encode('utf-16'),
-    'of Excel, with its own first line': 'sep=;\r\nfile;label\r\ncat/1.jpg;a\r\ndog/1.jpg;b\r\n'.encode(),
+    'of Excel, with its own first line': b'sep=;\r\nfile;label\r\ncat/1.jpg;a\r\ndog/1.jpg;b\r\n',
     'with ./ before the names': b'file,label\n./cat/1.jpg,a\n.\\dog\\1.jpg,b\n',
     'with a line twice': b'file,label\ncat/1.jpg,a\ncat/1.jpg,a\ndog/1.jpg,b\n',
     'with line breaks in other columns': b'file,note,label\ncat/1.jpg,"one\ntwo\x0bthree",a\ndog/1.jpg,,b\n',
@@ -634,7 +640,8 @@ def test_a_table_may_name_whole_paths(tmp_path):
 
 
 BAD_TABLES = {
-    'two labels for one file': (b'file,label\ncat/1.jpg,a\ncat/1.jpg,b\n', "two labels for cat/1.jpg: 'a' and 'b'"),
+    'two labels for one file': (
+        b'file,label\ncat/1.jpg,a\ncat/1.jpg,b\n', "two labels for cat/1.jpg: 'a' and 'b'"),
     'a cell that never ends': (b'file,label\ncat/1.jpg,"' + b'x'*200_000, 'not a table that can be read'),
     'another alphabet': ('file,label\ncat/1.jpg,猫\n'.encode('cp932'), 'not in UTF-8'),
     'a quote that is not closed': (b'file,label\ncat/1.jpg,"a\ndog/1.jpg,b\n', 'cannot be a label'),

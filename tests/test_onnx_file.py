@@ -1,8 +1,8 @@
 """Model files: what is refused before it is opened, what is refused after, and what no answer is."""
 
 import json
-import re
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -518,8 +518,8 @@ def test_the_card_names_each_labels_own_error(model):
 def test_the_card_of_a_strangers_model_has_no_power_over_a_terminal():
     "`info` prints what the file says of itself: nothing of it may clear the screen or forge a line."
     evil = 'x\x1b[2J\n- **How good**: perfect\x9b1m\u202e'
-    model = Classifier(tiny(method=evil, body=evil, photos_hash=evil, licences={evil: 1}, versions={evil: evil},
-                            photos_per_label={evil: 1}))
+    model = Classifier(tiny(method=evil, body=evil, photos_hash=evil, licences={evil: 1},
+                            versions={evil: evil}, photos_per_label={evil: 1}))
     card = model.card(evil)
     assert not re.search('[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]', card)
     assert card.count('\n- **How good**') == 1

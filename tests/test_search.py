@@ -10,8 +10,8 @@ from ddgs.engines.bing_images import BingImages
 from ddgs.engines.duckduckgo_images import DuckduckgoImages
 from ddgs.exceptions import DDGSException
 from engines import (
-    Handler,
     Engines,
+    Handler,
     bing_page,
     broken,
     busy,
@@ -591,7 +591,7 @@ def test_a_misspelt_source_is_no_file(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize('name, value, reason', [
     ('http_proxy', 'socks5://127.0.0.1:1', r'the proxy in the environment \(socks5\) is of another kind'),
-    ('http_proxy', 'http://127.0.0.1:port', r'the proxy in the environment \(http://127.0.0.1:port\) is no address'),
+    ('http_proxy', 'http://127.0.0.1:port', r'the environment \(http://127.0.0.1:port\) is no address'),
     ('http_proxy', 'http://127.0.0.1:1', 'no connection to the proxy that the environment names'),
     ('SSL_CERT_FILE', '/no/such/school.pem', 'SSL_CERT_FILE names /no/such/school.pem, .*No such file')])
 @pytest.mark.parametrize('engine', APIS)

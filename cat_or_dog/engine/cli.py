@@ -43,11 +43,12 @@ def on_stderr() -> Any:
 
 # %% ../../nbs/engine/cli.ipynb #5ea7d825
 def use_utf8() -> None:
-    "Standard input, output and error in UTF-8, whatever the machine's own habit is; closed ones lead nowhere."
+    "Standard input, output and error in UTF-8, whatever the machine's habit is; closed ones lead nowhere."
     for name, errors in ('stdin', 'strict'), ('stdout', 'backslashreplace'), ('stderr', 'backslashreplace'):
         stream = getattr(sys, name)
         if stream is None:   # closed, as in >&-
-            setattr(sys, name, open(os.devnull, 'r' if name == 'stdin' else 'w', encoding='utf-8'))
+            way = 'r' if name == 'stdin' else 'w'
+            setattr(sys, name, open(os.devnull, way, encoding='utf-8'))   # noqa: SIM115 (till the end)
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding='utf-8', errors=errors)
 
@@ -367,7 +368,8 @@ def evaluate(
     print(f"{found['neither']} are like nothing that it was trained on; "
           f"{found['unreadable']} could not be read.")
     for row in found['most_confused'][:MOST_CONFUSED]:
-        print(f"  {visible(row['file'])}: {row['actual']} {row['probability']:.4f}, it says {row['predicted']}")
+        file = visible(row['file'])
+        print(f"  {file}: {row['actual']} {row['probability']:.4f}, it says {row['predicted']}")
     return OK
 
 MOST_CONFUSED = 5   # photos that a report shows
@@ -388,7 +390,7 @@ def info(
 
 # %% ../../nbs/engine/cli.ipynb #3a96adef
 class NoPhoto:
-    "Stands for a photo that there isn't: whoever reads it gets a `PhotoError`, in its place among the others."
+    "Stands for a photo that there isn't: whoever reads it gets a `PhotoError`, in its place."
     def __init__(self, name: str, reason: str):
         self.name, self.reason = name, reason
 

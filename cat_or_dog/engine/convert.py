@@ -238,8 +238,8 @@ def check_same(
     check_last_step(learn, len(learn.dls.vocab))
 
 # %% ../../nbs/engine/convert.ipynb #c58138a1
-NOT_TURNED = ('This learner sees photos as they lie in their files; the model file turns them as their EXIF note '
-              "says, and lays see-through ones on white. For such photos the two answer differently. With "
+NOT_TURNED = ('This learner sees photos as they lie in their files; the model file turns them as their EXIF '
+              "note says, and lays see-through ones on white. For such photos the two answer differently. With "
               '`get_x=upright` (from cat_or_dog.engine.photo) in the DataBlock, the learner does the same.')
 
 def say_if_not_turned(learn: Any, model: Any, size: int, way: str) -> None:
@@ -320,16 +320,14 @@ def from_learner(
     """
     check_installed('onnx', 'onnxscript')
     import torch
-    found, way = check_convertible(learn)
-    if size not in (0, found):
-        raise _refuse(f'its photos have {found} pixels, not {size}')
-    size = found
+    wanted_size, (size, way) = size, check_convertible(learn)
+    if wanted_size not in (0, size):
+        raise _refuse(f'its photos have {size} pixels, not {wanted_size}')
     network = copy.deepcopy(learn.model).cpu().float()
     model = from_photo(*normalisation(learn), network, torch.nn.Softmax(1)).eval()
     check_same(learn, model, size, way)
     say_if_not_turned(learn, model, size, way)
-    graph = export_onnx(model, size)
-    check_graph(graph)
+    check_graph(graph := export_onnx(model, size))
     data = with_metadata(graph, ('cat_or_dog', 'onnx', 'onnxruntime', 'torch', 'fastai'),
                          labels=[str(label) for label in learn.dls.vocab], size=size, resize=way, **metadata)
     classifier = Classifier(data)

@@ -205,8 +205,8 @@ def _check_by_name(network: _Network, host: str, port: int) -> None:
 
 def proxy_parts(
     proxy: str,   # as `proxy_for` gives it
-) -> tuple[str, str, tuple[str, str] | None]:   # its address without a name in it; its host; name and password
-    "The parts of a proxy's address. Raises `Refused` for no address, or a kind of proxy that we don't speak to."
+) -> tuple[str, str, tuple[str, str] | None]:   # address, host; name and password, if they stand there
+    "The parts of a proxy's address. Raises `Refused` for none, or a kind of proxy that we don't speak to."
     try:
         parts = urlsplit(proxy)
         kind, host, port = parts.scheme, parts.hostname or '', parts.port
@@ -229,7 +229,7 @@ def _proxy_pool(address: str, signed_in: tuple[str, str] | None, connections: in
 
 # %% ../../nbs/engine/fetch.ipynb #4a3d7fa5
 def certificates() -> ssl.SSLContext:
-    "Those that are trusted, by SSL_CERT_FILE or SSL_CERT_DIR if they are set. Raises `OSError` that names them."
+    "Those that are trusted. Raises `OSError` that names SSL_CERT_FILE or SSL_CERT_DIR if that is wrong."
     file, folders = (os.environ.get(name, '') for name in ('SSL_CERT_FILE', 'SSL_CERT_DIR'))
     if folders and not file and not any(map(os.path.isdir, folders.split(os.pathsep))):
         raise NotADirectoryError(f'SSL_CERT_DIR names {folders}, and there is no such folder. '

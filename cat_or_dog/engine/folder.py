@@ -213,7 +213,8 @@ class LabelledPhotos:
 
 # %% ../../nbs/engine/folder.ipynb #f69aea45
 _TRAINING, _HELD_OUT = 'training', 'held out'
-_PART = re.compile('((?P<training>train|training)|valid|validation|val|dev|test|testing|eval)([ _-]?set)?', re.I)
+_PART = re.compile(
+    '((?P<training>train|training)|valid|validation|val|dev|test|testing|eval)([ _-]?set)?', re.I)
 
 def _part(folder: str) -> str:
     "Which part of the photos is in a folder of this name; '' for one that is no part."

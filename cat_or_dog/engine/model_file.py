@@ -107,7 +107,7 @@ def card_of(file: Path) -> Path:
 def check_model_place(
     file: str | os.PathLike,   # where a model is to be saved
 ) -> None:
-    "Raise `OSError` or `ValueError`, with one sentence, if it can't be, or if its card would replace your text."
+    "Raise `OSError` or `ValueError`, with one sentence, if it can't be, or its card would replace your text."
     file = Path(file)
     card = card_of(file)
     check_can_save(file, 'The model')
