@@ -239,8 +239,8 @@ def check_same(
 
 # %% ../../nbs/engine/convert.ipynb #c58138a1
 NOT_TURNED = ('This learner sees photos as they lie in their files; the model file turns them as their EXIF '
-              "note says, and lays see-through ones on white. For such photos the two answer differently. With "
-              '`get_x=upright` (from cat_or_dog.engine.photo) in the DataBlock, the learner does the same.')
+              'note says, and lays see-through ones on white. For such photos the two answer differently. '
+              'With `get_x=upright` (from cat_or_dog.engine.photo) in the DataBlock it does the same.')
 
 def say_if_not_turned(learn: Any, model: Any, size: int, way: str) -> None:
     "Say it, once, if a learner does not turn photos upright, as `model` of our `pixels` does."
