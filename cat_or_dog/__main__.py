@@ -1,7 +1,10 @@
 "`python -m cat_or_dog` is the command `cat-or-dog`."
 import sys
 
-from .engine.cli import main
-
 if __name__ == '__main__':
-    sys.exit(main())
+    try:
+        from .engine.cli import main
+        code = main()
+    except KeyboardInterrupt:   # before anything was begun
+        code = 130
+    sys.exit(code)

@@ -6,6 +6,7 @@
 __all__ = ['dataloaders', 'labelled_files', 'photo_files', 'readable']
 
 # %% ../nbs/03_data.ipynb #b725af5f
+from .engine.files import check_installed
 from .engine.folder import (
     labelled_files, photo_files, readable, ready_photos, writable_folder)
 from .engine.photo import upright
@@ -22,6 +23,7 @@ def dataloaders(
     labels='auto',            # where the labels are: see `labelled_photos`
 ):                            # photos float32 (bs, 3, size, size) from 0 to 1, labels int64 (bs,)
     "The lesson's `DataBlock` on the photos in `path`. Raises `ValueError` or `OSError` with one sentence."
+    check_installed('torch', 'fastai')
     from fastai.vision.all import (   # takes seconds
         CategoryBlock, DataBlock, FuncSplitter, ImageBlock, RandomSplitter, Resize, set_seed)
     photos = ready_photos(path, labels=labels)

@@ -160,6 +160,12 @@ class Handler(BaseHTTPRequestHandler):
         self.reply(body=gzip.compress(saved(photo(41))), Content_Encoding='gzip')
     def deflated(self):
         self.reply(body=zlib.compress(saved(photo(42))), Content_Encoding='deflate')
+    def plain_as_gzip(self):
+        self.reply(body=saved(photo(51)), Content_Encoding='gzip')
+    def plain_as_brotli(self):
+        self.reply(body=saved(photo(52)), Content_Encoding='br')
+    def plain_as_both(self):
+        self.reply(body=saved(photo(53), 'png'), Content_Encoding='gzip, zstd')
     def no_length(self):
         self.reply(body=saved(photo(43)), Content_Length=None)
     def chunked(self):
@@ -213,10 +219,12 @@ class Handler(BaseHTTPRequestHandler):
     def length_too_short(self):
         self.reply(body=saved(photo(50)), Content_Length='1500')
         self.close_connection = True
-    def not_gzip(self):
-        self.reply(body=GOOD['plain'], Content_Encoding='gzip')
+    def torn_gzip(self):
+        packed = bytearray(gzip.compress(saved(photo(41))))
+        packed[200:300] = bytes(100)
+        self.reply(body=bytes(packed), Content_Encoding='gzip')
     def brotli(self):
-        self.reply(body=GOOD['plain'], Content_Encoding='br')
+        self.reply(body=bytes.fromhex('0b0280') + bytes(99), Content_Encoding='br')
     def two_lengths(self):
         self.raw(b'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 9\r\n\r\n123456789')
     def no_number(self):

@@ -276,3 +276,138 @@ def test_output_is_utf_8_whatever_the_machine_says():
 
 def test_help_has_an_example():
     assert 'cat-or-dog train photos --out model.onnx' in call('train', '--help')
+
+
+# Odd ways to call it
+
+@pytest.fixture(scope='module')
+def cat(tmp_path_factory):
+    file = tmp_path_factory.mktemp('photo') / 'cat.jpg'
+    draw('cat', 900).save(file)
+    return file
+
+
+def test_options_may_stand_between_the_photos(model_file, cat):
+    model = '--model', model_file
+    for args in ([cat, *model, cat, '--json'], ['--json', *model, cat, cat], [cat, cat, '--json', *model]):
+        assert [json.loads(line)['label'] for line in call('predict', *args).splitlines()] == ['cat'] * 2
+
+
+def test_a_name_that_looks_like_an_option_stands_behind_two_dashes(model_file, cat, tmp_path):
+    shutil.copy(cat, tmp_path / '-odd.jpg')
+    said = call('predict', '--model', model_file, '--', '-odd.jpg', cwd=tmp_path)
+    assert said.startswith('-odd.jpg: cat (')
+
+
+@pytest.mark.parametrize(
+    'args',
+    [
+        ('check', '', '--apply'),
+        ('train', ''),
+        ('train', 'x', '--out', ''),
+        ('predict', 'x', ' '),
+        ('predict', 'x', '--model', ''),
+        ('download', 'list', ''),
+        ('search', ''),
+        ('app', '--host', ''),
+    ],
+)
+def test_an_empty_argument_is_not_the_current_folder(args, tmp_path):
+    '`check "$PHOTOS" --apply` without such a variable must not tidy up wherever one is.'
+    torn = tmp_path / 'torn.jpg'
+    torn.write_bytes(b'\xff\xd8\xff\xe0')
+    assert 'must not be empty' in call(*args, code=2, cwd=tmp_path)
+    assert list(tmp_path.iterdir()) == [torn]
+
+
+@pytest.mark.parametrize('n', ['0', '100001', '99999999999999999999'])
+def test_a_number_of_photos_that_makes_no_sense(n):
+    assert 'must be 1 to 100,000' in call('search', 'cat', '--n', n, '--source', 'drawings', code=2)
+
+
+@pytest.mark.parametrize('args, reason', [
+    (('train', 'photos', '--seed', '-1'), 'seed=-1 does not fit'),
+    (('train', 'photos', '--seed', str(2**32)), 'does not fit: take a whole number'),
+    (('clean', 'photos', '--size', '7'), 'size=7 does not fit'),
+    (('clean', 'photos', '--size', '100000'), 'size=100000 does not fit'),
+    (('train', 'photos', '--out', '/dev/null'), 'a pipe or a device'),
+    (('train', 'photos', '--out', '..'), 'that is a folder'),
+    (('train', 'photos', '--out', 'model.md'), 'call the model model.onnx')])
+def test_what_cannot_work_is_said_before_any_work(args, reason, tmp_path):
+    (tmp_path / 'photos').mkdir()
+    said = call(*args, code=1, cwd=tmp_path)
+    assert reason in said and said.count('\n') == 1
+
+
+def closed(*streams):
+    "For a child: without these of its standard streams."
+    return lambda: [os.close(number) for number in streams]
+
+
+@pytest.mark.parametrize('streams', [(0,), (1,), (2,), (0, 1, 2)])
+def test_closed_streams_are_no_reason_to_fail(streams, model_file, cat):
+    calls = (['info', model_file], 0), (['predict', cat, '--model', model_file], 0), (['info', 'nowhere'], 1)
+    for args, code in calls:
+        done = subprocess.run([*command, *args], preexec_fn=closed(*streams), capture_output=True)
+        assert done.returncode == code and b'Traceback' not in done.stderr
+
+
+@pytest.mark.skipif(not os.path.exists('/dev/full'), reason='a disk that is always full, on Linux')
+def test_an_output_that_is_full_is_one_sentence(model_file):
+    with open('/dev/full', 'w') as full:
+        done = subprocess.run([*command, 'info', model_file], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1 and done.stderr == 'cat-or-dog info: No space left on device.\n'
+
+
+def call_check(folder):
+    return subprocess.run([*command, 'check', folder], capture_output=True, text=True).stdout
+
+
+def test_names_that_are_no_text_or_would_move_the_cursor(model_file, cat, tmp_path):
+    names = [os.fsdecode(b'caf\xe9.jpg'), 'two\nlines.jpg', 'red\x1b[31m.jpg']
+    for name in names:
+        shutil.copy(cat, tmp_path / name)
+    (tmp_path / 'torn\n.jpg').write_bytes(b'\xff\xd8\xff\xe0')
+    asked = ['predict', tmp_path, '--model', model_file]
+    done = subprocess.run([*command, *asked], capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.count('\n') == 1 and r'torn\n.jpg: ' in done.stderr
+    shown = [line.rpartition('/')[2].partition(':')[0] for line in done.stdout.splitlines()]
+    assert shown == [r'caf\udce9.jpg', r'red\x1b[31m.jpg', r'two\nlines.jpg']
+    done = subprocess.run([*command, *asked, '--json'], capture_output=True)
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    found = {os.path.basename(row['photo']) for row in rows if 'label' in row}
+    assert found == set(names) and all(os.path.exists(row['photo']) for row in rows)   # and can be opened
+    told = call_check(tmp_path)
+    assert r'two\nlines.jpg: the same photo as caf\udce9.jpg' in told and '\x1b' not in told
+
+
+def test_a_folder_without_photos_is_a_row_with_a_reason(model_file, tmp_path, cat):
+    (tmp_path / 'empty').mkdir()
+    asked = ['predict', 'empty', cat, 'HTTPS://[oh/', '--model', model_file, '--out', 'rows.jsonl']
+    done = subprocess.run([*command, *asked], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1 and '3 photos; 2 could not be read' in done.stdout
+    rows = [json.loads(line) for line in (tmp_path / 'rows.jsonl').read_text().splitlines()]
+    assert [row.get('label') for row in rows] == [None, 'cat', None]   # each in its place
+    assert 'no photos in this folder' in rows[0]['error'] and 'no such host' in rows[2]['error']
+
+
+def test_what_pillow_tells_its_developers_is_not_told_to_the_user(model_file, tmp_path):
+    "A damaged EXIF note is usual; the photo is fine."
+    from PIL import Image
+    photo = draw('cat', 900)
+    note = Image.Exif()
+    note[0x010f] = 'a camera'
+    photo.save(tmp_path / 'a.jpg', exif=note.tobytes()[:-6])
+    asked = ['predict', tmp_path / 'a.jpg', '--model', model_file]
+    done = subprocess.run([*command, *asked], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stderr == ''
+
+
+@pytest.mark.parametrize('module', ['argparse', 'numpy', 'onnxruntime'])
+def test_ctrl_c_while_it_starts_is_no_traceback(module, cat, tmp_path):
+    "Stopped while a module is imported: by one of the same name that does what Ctrl-C does."
+    (tmp_path / f'{module}.py').write_text('raise KeyboardInterrupt')
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parent.parent)])
+    done = subprocess.run([*command, 'predict', cat, '--model', 'm.onnx'], capture_output=True, text=True,
+                          env=os.environ | {'PYTHONPATH': path})
+    assert done.returncode == 130 and 'Traceback' not in done.stderr

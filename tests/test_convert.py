@@ -69,14 +69,15 @@ def test_both_ways_to_make_a_square_give_the_same_numbers(folder, method):
     assert np.abs(ours - by_fastai(learn, files)).max() < SAME and ours.std() > 5*SAME
 
 
-FAMILIES = 'convnext_tiny', 'mobilenetv3_small_100', 'efficientnet_b0', 'swin_tiny_patch4_window7_224'
+FAMILIES = ('convnext_tiny', 'mobilenetv3_small_100', 'efficientnet_b0', 'swin_tiny_patch4_window7_224',
+            'vit_tiny_patch16_224', 'levit_128s')
 
 
 @pytest.mark.parametrize('arch', FAMILIES)
 def test_families_of_timm_run_in_the_file(arch):
     "Layer normalisation, GELU, squeeze and excitation, windows of attention: the same in the file."
     timm = pytest.importorskip('timm')
-    size = 224 if arch.endswith('224') else 96
+    size = 224 if arch.endswith('224') or arch.startswith('levit') else 96
     torch.manual_seed(0)
     network = timm.create_model(arch, pretrained=False, num_classes=3)
     model = from_photo([.5]*3, [.25]*3, network, torch.nn.Softmax(1)).eval()
@@ -244,3 +245,160 @@ for name in 'torch fastai torchvision timm onnxscript'.split():
     sys.modules[name] = None
 import cat_or_dog.engine.convert'''
     subprocess.run([sys.executable, '-c', program], check=True)
+
+
+# What the learner does not do, and what is missing
+
+def says_not_turned(learn, monkeypatch):
+    "Is it said that this learner leaves photos on their side? Without an export."
+    said = []
+    monkeypatch.setattr(convert, 'say_once', said.append)
+    size, way = convert.check_convertible(learn)
+    model = from_photo(*convert.normalisation(learn), learn.model, torch.nn.Softmax(1))
+    check_same(learn, model, size, way)
+    convert.say_if_not_turned(learn, model, size, way)
+    return convert.NOT_TURNED in said
+
+
+def test_a_learner_that_leaves_photos_on_their_side_is_told(folder, monkeypatch):
+    from cat_or_dog.engine.photo import upright
+    assert says_not_turned(learner(folder), monkeypatch)
+    assert not says_not_turned(learner(folder, get_x=upright), monkeypatch)
+
+
+def test_from_learner_tells_it_before_the_export(folder, monkeypatch):
+    said = []
+    monkeypatch.setattr(convert, 'say_once', said.append)
+    def export(*args):
+        raise InterruptedError
+    monkeypatch.setattr(convert, 'export_onnx', export)
+    with pytest.raises(InterruptedError):
+        from_learner(learner(folder))
+    assert said == [convert.NOT_TURNED]
+
+
+@pytest.mark.parametrize('package', ['onnx', 'onnxscript'])
+def test_a_missing_exporter_is_named_before_the_export(folder, monkeypatch, package):
+    not_exported(monkeypatch)
+    learn = learner(folder)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ModuleNotFoundError, match=f'{package}, which is not installed. Run: pip install'):
+        from_learner(learn)
+
+
+@pytest.mark.parametrize(
+    'problem', [FileNotFoundError(2, 'SSL_CERT_FILE'), ImportError('socksio'), ValueError('proxy')])
+def test_wrong_settings_of_the_network_are_like_no_network(monkeypatch, tmp_path, problem):
+    file = hub(monkeypatch, tmp_path, b'')
+    file.unlink()
+    monkeypatch.delenv('CAT_OR_DOG_OFFLINE')
+    def head(url):
+        raise problem
+    monkeypatch.setattr('httpx.head', head)
+    assert not resnet18_at_hand()
+
+
+# Each number and each line of it counts
+
+def test_the_packaged_weights_must_fit(monkeypatch):
+    "A network with another shape, or weights in another order, is no EfficientNet-Lite0."
+    good = convert.efficientnet_lite0().state_dict()
+    names = list(good)
+    assert all(torch.equal(good[name], value) for name, value in convert.packaged_weights(good).items())
+    bigger = {name: torch.zeros(7) if name == names[3] else value for name, value in good.items()}
+    with pytest.raises(ValueError, match=r'do not fit: .* is not .* \(7,\)'):
+        convert.packaged_weights(bigger)
+    other_part = {name.replace('bn1.weight', 'bn1.bias2'): value for name, value in good.items()}
+    with pytest.raises(ValueError, match='do not fit'):
+        convert.packaged_weights(other_part)
+    with pytest.raises(ValueError, match='longer|shorter'):
+        convert.packaged_weights({name: good[name] for name in names[:-1]})
+
+
+def test_random_weights_are_not_the_pretrained_ones():
+    pretrained, random = (
+        convert.efficientnet_lite0(which).state_dict()['conv_stem.weight'] for which in (True, False))
+    assert not torch.equal(pretrained, random)
+    assert torch.equal(pretrained, convert.efficientnet_lite0().state_dict()['conv_stem.weight'])
+
+
+def test_the_body_gives_maps_of_1280_features():
+    convert.register_lite0()
+    from fastai.vision.learner import model_meta
+    meta = model_meta[convert.efficientnet_lite0]
+    network = convert.efficientnet_lite0(False).eval()
+    with torch.no_grad():
+        maps = meta['cut'](network)(torch.zeros(1, 3, 64, 96))
+        assert torch.equal(maps, network.forward_features(torch.zeros(1, 3, 64, 96)))
+    assert maps.shape == (1, 1280, 2, 3) and meta['stats'] == ([.5]*3, [.5]*3)
+    assert meta['split'].__name__ == 'default_split'
+
+
+@pytest.mark.parametrize('at_hand, name, said', [(True, 'resnet18', 'as in the article'),
+                                                 (False, 'efficientnet_lite0', 'EfficientNet-Lite0')])
+def test_which_network_is_chosen_is_said(monkeypatch, capsys, at_hand, name, said):
+    monkeypatch.setattr(convert, 'resnet18_at_hand', lambda: at_hand)
+    assert convert.choose_arch().__name__ == name and said in capsys.readouterr().out
+
+
+def test_batch_norm_keeps_its_statistics_in_training(folder):
+    learn = learner(folder, cbs=convert.fixed_batch_norm())
+    body = {name: value.clone() for name, value in learn.model[0].state_dict().items() if 'running' in name}
+    head = {name: value.clone() for name, value in learn.model[1].state_dict().items() if 'running' in name}
+    with learn.no_bar(), learn.no_logging():
+        learn.fit(1)
+    now = learn.model[0].state_dict()
+    assert body and all(torch.equal(now[name], value) for name, value in body.items())
+    assert any(not torch.equal(learn.model[1].state_dict()[name], value) for name, value in head.items())
+
+
+def test_normalisation_is_read_from_the_learner(folder):
+    normal = vision.Normalize.from_stats(*vision.imagenet_stats)
+    mean, std = convert.normalisation(learner(folder, batch_tfms=normal))
+    assert np.allclose(mean, vision.imagenet_stats[0]) and np.allclose(std, vision.imagenet_stats[1])
+    assert convert.normalisation(learner(folder, normalize=False)) == ([0.]*3, [1.]*3)
+
+
+def test_from_photo_normalises_and_goes_on():
+    model = from_photo([.5, .25, 0.], [.5, .25, 1.], torch.nn.Flatten())
+    photo = torch.tensor([[[[255, 0, 51]]]], dtype=torch.uint8)   # one red-violet pixel
+    assert torch.allclose(model.planes(photo).flatten(), torch.tensor([1., -1., .2]))
+    assert torch.allclose(model(photo), torch.tensor([[1., -1., .2]]))
+
+
+def test_a_small_difference_of_pixels_is_none_and_a_grey_step_is_one(folder):
+    learn = learner(folder)
+    mean, std = convert.normalisation(learn)
+    for shift, refused in (0.5/255, False), (2/255, True):
+        model = from_photo([m + shift for m in mean], std, learn.model, torch.nn.Softmax(1))
+        if refused:
+            with pytest.raises(ModelError, match='other pixels'):
+                check_same(learn, model, SIZE, 'squish')
+        else:
+            check_same(learn, model, SIZE, 'squish')
+
+
+def test_a_file_that_answers_other_numbers_is_refused(folder, monkeypatch):
+    "The export itself is not believed: its answers are compared with the learner's."
+    learn = learner(folder)
+    export = convert.export_onnx
+    def other(model, size):
+        model.layers[-1] = torch.nn.Softmax(1)
+        with torch.no_grad():
+            list(model.layers[0].parameters())[-1].mul_(-1)
+        data = export(model, size)
+        with torch.no_grad():
+            list(model.layers[0].parameters())[-1].mul_(-1)
+        return data
+    monkeypatch.setattr(convert, 'export_onnx', other)
+    with pytest.raises(ModelError, match='other numbers than the learner'):
+        from_learner(learn)
+
+
+def test_what_is_exported_takes_any_number_of_photos(folder):
+    session = from_learner(learner(folder)).session
+    (photo,), (answer,) = session.get_inputs(), session.get_outputs()
+    assert (photo.name, photo.type, answer.name) == ('photo', 'tensor(uint8)', 'probabilities')
+    assert photo.shape[1:] == [SIZE, SIZE, 3] and isinstance(photo.shape[0], str)
+    for n in 1, 3, 17:
+        assert session.run(None, {'photo': np.zeros((n, SIZE, SIZE, 3), np.uint8)})[0].shape == (n, 2)

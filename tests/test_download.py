@@ -7,6 +7,7 @@ import os
 import random
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -24,7 +25,7 @@ from cat_or_dog.engine import downloader
 from cat_or_dog.engine.cli import main
 from cat_or_dog.engine.duplicates import alike_to, look
 from cat_or_dog.engine.fetch import Limits, Refused
-from cat_or_dog.engine.folder import MANIFEST, SET_ASIDE, ManifestRow, read_manifest
+from cat_or_dog.engine.folder import MANIFEST, SET_ASIDE, ManifestRow, read_manifest, write_manifest
 from cat_or_dog.engine.photo import PhotoError
 from cat_or_dog.engine.search_engines import Found
 
@@ -72,6 +73,9 @@ kept = [
     'lying_type',
     'gzipped',
     'deflated',
+    'plain_as_gzip',
+    'plain_as_brotli',
+    'plain_as_both',
     'no_length',
     'chunked',
     'a_little_slow',
@@ -128,7 +132,7 @@ refused = dict(
     endless_headers=broke,
     length_too_long=broke,
     length_too_short=damaged,
-    not_gzip='damaged packing',
+    torn_gzip='damaged packing',
     brotli='packed in a way that was not asked for',
     two_lengths=broke,
     no_number=broke,
@@ -153,6 +157,7 @@ refused = dict(
         'file:///etc/passwd': no_address,
         'data:image/png;base64,AAAA': no_address,
         'javascript://x': no_address,
+        'http://[oh no/': 'no such host',
         'http://': no_address,
         'http://user:password@10.0.0.1/': private,
         'http://127.0.0.1:1/1.jpg': private,
@@ -649,3 +654,77 @@ def test_a_signal_leaves_whole_files_and_no_child(site, tmp_path, number):
     assert 10 <= len(rows) < 400 and not list(dest.rglob('*.part'))
     assert set(photos_in(dest)) == {row.file for row in rows.values()} and check_folder(dest) == {}
     assert not any(child.is_running() for child in children)
+
+
+@pytest.mark.parametrize('scheme', ['http', 'proxy'])
+def test_ctrl_c_does_not_wait_for_servers_that_say_nothing(tmp_path, scheme):
+    "A photo may take 20 seconds; whoever presses Ctrl-C should not."
+    with socket.create_server(('127.0.0.1', 0), backlog=64) as silent:
+        port = silent.getsockname()[1]
+        host = f'127.0.0.1:{port}' if scheme == 'http' else 'cats.invalid'
+        env = os.environ | ({'http_proxy': f'http://127.0.0.1:{port}'} if scheme == 'proxy' else {})
+        (tmp_path/'list.txt').write_text(''.join(f'cat\thttp://{host}/{n}.jpg\n' for n in range(40)))
+        process = subprocess.Popen(
+            [sys.executable, '-m', 'cat_or_dog', 'download', tmp_path/'list.txt', tmp_path/'photos',
+             '--allow', '127.0.0.1'], stderr=subprocess.PIPE, text=True, env=env,
+            # a CI in the background ignores it
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+        asker, _ = silent.accept()
+        asker.recv(1)   # it waits for an answer now
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=10)[1]
+        asker.close()
+    assert process.returncode == 130 and 'Stopped' in said and 'Traceback' not in said
+    assert os.listdir(tmp_path/'photos'/'cat') == [MANIFEST]
+
+
+def test_two_programs_that_download_into_one_folder_keep_both_books(site, tmp_path, monkeypatch):
+    "The one that ends later must not forget what the other wrote down."
+    other = ManifestRow('http://other.example/1.jpg', 'cat', 'kept', file='other.jpg', license='CC0')
+    real = downloader.get_photo
+    def meanwhile(client, row, limits):
+        rows = read_manifest(tmp_path/'cat') | {other.url: other}
+        write_manifest(tmp_path/'cat', rows)
+        (tmp_path/'cat'/'other.jpg').write_bytes(saved(photo(99)))
+        return real(client, row, limits)
+    monkeypatch.setattr(downloader, 'get_photo', meanwhile)
+    get(site, ['plain'], tmp_path/'cat')
+    rows = read_manifest(tmp_path/'cat')
+    assert rows[other.url].license == 'CC0' and rows[site.url + 'plain'].status == 'kept'
+
+
+# ---- check: folders that may only be read, and empty ones
+
+def test_check_tells_what_it_found_where_nothing_may_be_moved(tmp_path, monkeypatch, capsys):
+    for name in 'a.jpg', 'b.jpg', 'c.jpg':
+        (tmp_path/name).write_bytes(BAD['torn'] if name != 'a.jpg' else GOOD['plain'])
+    real = os.replace
+    def refuse(old, new):
+        if str(old).endswith('b.jpg'):
+            raise PermissionError(errno.EACCES, 'Permission denied')
+        real(old, new)
+    monkeypatch.setattr(os, 'replace', refuse)
+    assert main(['check', str(tmp_path), '--apply']) == 1
+    said = capsys.readouterr().out
+    assert 'b.jpg: the file is damaged' in said and 'it cannot be moved (Permission denied)' in said
+    assert said.endswith('2 failed; 1 are in .set-aside now, 1 could not be moved.\n')
+    assert {file.name for file in tmp_path.glob('*.jpg')} == {'a.jpg', 'b.jpg'}
+
+
+def test_check_of_a_folder_without_photos_does_not_praise_them(tmp_path, capsys):
+    assert main(['check', str(tmp_path)]) == 1
+    assert f'There are no photos in {tmp_path}' in capsys.readouterr().err
+
+
+def test_check_names_a_folder_that_it_cannot_open(tmp_path, monkeypatch, capsys):
+    for label in 'cat', 'dog':
+        (tmp_path/label).mkdir()
+        (tmp_path/label/'a.jpg').write_bytes(GOOD['plain' if label == 'cat' else 'grey'])
+    real = os.scandir
+    def refuse(path):
+        if str(path).endswith('dog'):
+            raise PermissionError(errno.EACCES, 'Permission denied')
+        return real(path)
+    monkeypatch.setattr(os, 'scandir', refuse)
+    assert check_folder(tmp_path) == {}
+    assert 'dog cannot be opened (Permission denied)' in capsys.readouterr().err

@@ -1,4 +1,6 @@
 """Where addresses lead: no stranger makes us ask inside our own network, and no server keeps us waiting."""
+import base64
+import gzip
 import socket
 import ssl
 import subprocess
@@ -490,3 +492,84 @@ def test_the_pause_that_a_site_wants_is_passed_on(site, monkeypatch, status):
         with safe_client([site.host]) as client, pytest.raises(TryLater) as later:
             fetch(client, site.url + 'wants_a_pause')
         assert later.value.pause == pause
+
+
+@pytest.mark.parametrize('packing', ['br', 'gzip', 'zstd', 'deflate', 'gzip, br', 'x-gzip', 'compress'])
+@pytest.mark.parametrize('name', ['plain', 'palette', 'webp', 'tiff', 'heic'])
+def test_a_photo_sent_plain_under_a_packing_is_a_photo(site, monkeypatch, packing, name):
+    monkeypatch.setattr(site.RequestHandlerClass, 'odd_packing', raising=False,
+                        value=lambda self: self.reply(body=GOOD[name], Content_Encoding=packing))
+    with safe_client([site.host]) as client:
+        assert fetch(client, site.url + 'odd_packing') == GOOD[name]
+
+
+def test_a_packed_photo_that_comes_byte_by_byte(site, monkeypatch):
+    "What it is can only be told after some bytes."
+    packed = gzip.compress(GOOD['plain'])
+    pieces = [packed[i:i + 1] for i in range(40)] + [packed[40:]]
+    monkeypatch.setattr(site.RequestHandlerClass, 'drip', raising=False, value=lambda self: self.raw(
+        b'HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n', *pieces, pause=0.001))
+    with safe_client([site.host]) as client:
+        assert fetch(client, site.url + 'drip') == GOOD['plain']
+
+
+@pytest.mark.parametrize('allow', ['::1', '[::1]', '[::1]:{port}', '::1:{port}'])
+def test_an_address_of_version_6_can_be_allowed(allow):
+    class Six(ThreadingHTTPServer):
+        address_family = socket.AF_INET6
+    try:
+        server = Six(('::1', 0), Proxy)
+    except OSError:
+        pytest.skip('this machine has no IPv6')
+    server.asked, server.password = [], ''
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        with safe_client([allow.format(port=server.server_port)]) as client:
+            assert fetch(client, f'http://[::1]:{server.server_port}/') == GOOD['plain']
+        assert refusal(f'http://[::1]:{server.server_port}/', allow=['[::1]:1']) == private
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize('setting, reason', [
+    ('http://127.0.0.1:port', 'the proxy in the environment (http://127.0.0.1:port) is no address'),
+    ('http://ann:secret@127.0.0.1:99999', 'the proxy in the environment (127.0.0.1:99999) is no address'),
+    ('http://[oh no', 'the proxy in the environment (http://[oh no) is no address'),
+    ('socks5://127.0.0.1:1080', 'the proxy in the environment (socks5) is of another kind')])
+def test_a_proxy_that_is_none_is_not_the_fault_of_the_photos_address(monkeypatch, names, setting, reason):
+    names['cats.example'] = [[]]
+    monkeypatch.setenv('http_proxy', setting)
+    assert refusal('http://cats.example/1.jpg') == reason
+
+
+def test_a_password_with_letters_of_its_own(proxy, names, monkeypatch):
+    names['cats.example'] = [[]]
+    proxy.password = 'Basic ' + base64.b64encode('jürgen:ねこ'.encode()).decode()
+    for user in 'jürgen:ねこ', 'j%C3%BCrgen:%E3%81%AD%E3%81%93':
+        monkeypatch.setenv('http_proxy', f'http://{user}@127.0.0.1:{proxy.server_port}')
+        with safe_client() as client:
+            assert fetch(client, 'http://cats.example/') == GOOD['plain']
+
+
+@pytest.mark.parametrize('name, value, reason', [
+    ('SSL_CERT_FILE', '/no/such/school.pem', 'SSL_CERT_FILE names /no/such/school.pem, .*No such file'),
+    ('SSL_CERT_FILE', __file__, 'SSL_CERT_FILE names .*test_fetch.py, .*no certificate or crl found'),
+    ('SSL_CERT_DIR', '/no/such/folder', 'SSL_CERT_DIR names /no/such/folder, and there is no such folder')])
+def test_certificates_that_are_not_there_are_named(monkeypatch, name, value, reason):
+    for other in 'SSL_CERT_FILE', 'SSL_CERT_DIR':
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setenv(name, value)
+    with pytest.raises(OSError, match=reason):
+        safe_client()
+
+
+def test_an_address_that_is_none_does_not_cost_the_report(tmp_path):
+    "It is refused like any other; the report over all of them came to an end there."
+    report = download_photos(['http://[oh no/1.jpg', 'http://127.0.0.1:1/2.jpg'], tmp_path)
+    assert [row.status for row in report.rows] == ['refused']*2 and report.notes == []
+
+
+def test_a_name_and_password_in_an_address_make_no_other_site():
+    from cat_or_dog.engine.downloader import host_of
+    assert host_of('http://ann:a@Photos.example:8000/1.jpg') == 'photos.example:8000'

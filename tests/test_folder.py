@@ -18,6 +18,7 @@ from cat_or_dog.engine.folder import (
     ManifestRow,
     ManifestWriter,
     check_enough,
+    is_reserved,
     labelled_photos,
     move_photo,
     photo_files_below,
@@ -476,3 +477,209 @@ def test_photos_held_out_do_not_count_as_photos_to_train_on(tmp_path):
     )
     with pytest.raises(ValueError, match='Only 1 photo is'):
         check_enough(labelled_photos(tmp_path))
+
+
+# What strangers' folders hold
+
+def test_folders_in_folders_as_deep_as_the_disk_allows(tmp_path):
+    "A thousand levels: functions call each other only so deep."
+    make(tmp_path, 'cat/a.jpg', 'dog/b.jpg')
+    here, deep = os.getcwd(), 1100
+    os.chdir(tmp_path/'cat')
+    try:
+        for _ in range(deep):
+            os.mkdir('d')
+            os.chdir('d')
+        RED.save('c.jpg')
+        photos = labelled_photos(tmp_path)
+        os.remove('c.jpg')
+        for _ in range(deep):   # pytest's own way to tidy up is not made for so many
+            os.chdir('..')
+            os.rmdir('d')
+    finally:
+        os.chdir(here)
+    assert photos.counts == {'cat': 2, 'dog': 1}
+    assert max(len(file.parts) for file in photos.files) == len(tmp_path.parts) + deep + 2
+
+
+def test_a_folder_that_vanishes_while_it_is_walked_through(tmp_path, monkeypatch):
+    make(tmp_path, 'cat/a.jpg', 'dog/a.jpg')
+    real = os.stat
+    def gone(path, *args, **options):
+        if str(path).endswith('dog'):
+            raise FileNotFoundError(errno.ENOENT, 'No such file or directory')
+        return real(path, *args, **options)
+    monkeypatch.setattr(os, 'stat', gone)
+    assert [file.name for file in photo_files_below(tmp_path)] == ['a.jpg']
+
+
+def test_a_root_that_cannot_be_opened_is_not_called_empty(tmp_path, monkeypatch):
+    make(tmp_path, 'cat/a.jpg')
+    def refuse(path):
+        raise PermissionError(errno.EACCES, 'Permission denied')
+    monkeypatch.setattr(os, 'scandir', refuse)
+    with pytest.raises(ValueError, match=r'cannot be opened \(Permission denied\)'):
+        labelled_photos(tmp_path)
+
+
+@pytest.mark.parametrize(
+    'beside', ['sample.jpg', 'test1/7.jpg', 'sample/train/cat/1.jpg', 'unlabelled/x/1.jpg'])
+def test_what_lies_beside_the_parts_makes_no_labels_of_them(tmp_path, beside):
+    "One stray photo beside train and valid, and the model would tell train from valid."
+    make(tmp_path, 'train/cat/1.jpg', 'train/dog/1.jpg', 'valid/cat/2.jpg', 'valid/dog/2.jpg', beside)
+    photos = labelled_photos(tmp_path)
+    assert photos.counts == {'cat': 2, 'dog': 2} and sum(photos.held_out) == 2
+    assert any(f'1 photos are left alone, like {beside}' in note for note in photos.notes)
+
+
+@pytest.mark.parametrize(
+    'training, test', [('training_set', 'test_set'), ('train', 'test'), ('Train-Set', 'val set')])
+@pytest.mark.parametrize('twice', [False, True])
+def test_kaggles_cats_and_dogs_in_training_set_and_test_set(tmp_path, training, test, twice):
+    "Its archives unpack to training_set/training_set/cats."
+    inner = [f'{part}/{part}' if twice else part for part in (training, test)]
+    make(tmp_path, *(f'{part}/{label}/{i}.jpg'
+                     for part in inner for label in ('cats', 'dogs') for i in range(2)))
+    (tmp_path/inner[0]/'models').mkdir()
+    photos = labelled_photos(tmp_path)
+    assert photos.counts == {'cats': 4, 'dogs': 4} and sum(photos.held_out) == 4
+    assert "The folder 'models' holds no photo and was left alone." in photos.notes
+
+
+@pytest.mark.parametrize('folders', [('train', 'car'), ('train', 'bus', 'settest'), ('training day', 'test')])
+def test_labels_that_are_no_parts_stay_labels(tmp_path, folders):
+    make(tmp_path, *(f'{folder}/old/{i}.jpg' for folder in folders for i in range(2)))
+    assert labelled_photos(tmp_path).names == sorted(folders)
+
+
+def test_a_label_that_is_only_held_out_is_no_obstacle(tmp_path, capsys):
+    make(tmp_path, *(f'train/{label}/{i}.jpg' for label in ('cat', 'dog') for i in range(10)),
+         'valid/cat/1.jpg', 'valid/dog/1.jpg', 'valid/fox/1.jpg')
+    assert ready_photos(tmp_path).names == ['cat', 'dog']
+    assert "'fox' is only among the photos held out" in capsys.readouterr().out
+
+
+def test_more_labels_than_a_model_may_have(tmp_path):
+    from msgspec import inspect
+
+    from cat_or_dog.engine.folder import MOST_LABELS, LabelledPhotos
+    from cat_or_dog.engine.onnx_file import Metadata
+    labels = next(field for field in inspect.type_info(Metadata).fields if field.name == 'labels')
+    assert labels.type.max_length == MOST_LABELS
+    names = [str(i) for i in range(MOST_LABELS + 1)]
+    photos = LabelledPhotos(tmp_path, [tmp_path]*len(names), names, [False]*len(names))
+    with pytest.raises(ValueError, match='1,001 labels .* at most 1,000'):
+        check_enough(photos, least=1)
+
+
+@pytest.mark.parametrize(
+    'label', ['c\x9bat', 'c\x85at', 'c\u2028at', 'c\u202eat', 'c\u200bat', 'c\ufeffat', 'c\nat'])
+def test_a_label_that_looks_like_another_or_moves_the_cursor_is_refused(label):
+    with pytest.raises(ValueError, match='cannot be a label: .* in it cannot be seen') as error:
+        plain_label(label)
+    assert label not in str(error.value) or label == 'c\u200bat' or label == 'c\ufeffat'
+
+
+# Names of devices on Windows
+
+DEVICES = ['con', 'prn', 'aux', 'nul', 'conin$', 'conout$',
+           *(f'{port}{n}' for port in ('com', 'lpt') for n in '123456789¹²³')]
+
+
+@pytest.mark.parametrize('device', DEVICES)
+def test_every_device_is_reserved_in_every_form(device):
+    more = [f'{device}{end}' for end in ('.txt', ' .a.b', '. ', '  ')]
+    for name in device, device.upper(), device.title(), *more:
+        assert is_reserved(name), name
+        with pytest.raises(ValueError, match='cannot be a label'):
+            plain_label(name)
+
+
+@pytest.mark.parametrize('device', DEVICES)
+def test_what_only_resembles_a_device_is_not_reserved(device):
+    before, behind = [f'{start}{device}' for start in ('x', 'a.', '_')], [f'{device}{end}' for end in 'x-0']
+    for name in *before, *behind, device[:-1]:
+        assert not is_reserved(name) and plain_label(name) == name, name
+
+
+def test_ports_without_a_number_of_their_own_are_free():
+    assert not any(map(is_reserved, ['com', 'com0', 'lpt0', 'com10', 'com⁴', 'conin', 'conout', 'lpt$', '']))
+
+
+def test_python_thinks_so_too():
+    import ntpath
+    if not hasattr(ntpath, 'isreserved'):
+        pytest.skip('Python 3.13 knows them itself')
+    for name in (*DEVICES, 'NUL .txt', 'com0', 'console', 'cat'):
+        assert ntpath.isreserved(name) == is_reserved(name), name
+
+
+# Tables from spreadsheets
+
+TABLES = {
+    'of Excel, as Unicode text': 'file\tlabel\ncat/1.jpg\ta\ndog/1.jpg\tb\n'.encode('utf-16'),
+    'of Excel, with its own first line': b'sep=;\r\nfile;label\r\ncat/1.jpg;a\r\ndog/1.jpg;b\r\n',
+    'with ./ before the names': b'file,label\n./cat/1.jpg,a\n.\\dog\\1.jpg,b\n',
+    'with a line twice': b'file,label\ncat/1.jpg,a\ncat/1.jpg,a\ndog/1.jpg,b\n',
+    'with line breaks in other columns': b'file,note,label\ncat/1.jpg,"one\ntwo\x0bthree",a\ndog/1.jpg,,b\n',
+}
+
+
+@pytest.mark.parametrize('kind', TABLES)
+def test_tables_as_people_have_them(tmp_path, kind):
+    make(tmp_path/'photos', 'cat/1.jpg', 'dog/1.jpg')
+    (tmp_path/'t.csv').write_bytes(TABLES[kind])
+    photos = labelled_photos(tmp_path/'photos', labels=tmp_path/'t.csv')
+    assert labels_by_file(photos) == {'cat/1.jpg': 'a', 'dog/1.jpg': 'b'}
+
+
+def test_a_table_may_name_whole_paths(tmp_path):
+    root = make(tmp_path/'photos', 'cat/1.jpg', 'dog/1.jpg')
+    (tmp_path/'t.csv').write_text(f'file,label\n{root}/cat/1.jpg,a\n{root}/dog/1.jpg,b\n')
+    assert labelled_photos(root, labels=tmp_path/'t.csv').counts == {'a': 1, 'b': 1}
+
+
+BAD_TABLES = {
+    'two labels for one file': (
+        b'file,label\ncat/1.jpg,a\ncat/1.jpg,b\n', "two labels for cat/1.jpg: 'a' and 'b'"),
+    'a cell that never ends': (b'file,label\ncat/1.jpg,"' + b'x'*200_000, 'not a table that can be read'),
+    'another alphabet': ('file,label\ncat/1.jpg,猫\n'.encode('cp932'), 'not in UTF-8'),
+    'a quote that is not closed': (b'file,label\ncat/1.jpg,"a\ndog/1.jpg,b\n', 'cannot be a label'),
+}
+
+
+@pytest.mark.parametrize('kind', BAD_TABLES)
+def test_what_is_wrong_with_a_table_is_one_sentence(tmp_path, kind):
+    data, reason = BAD_TABLES[kind]
+    make(tmp_path/'photos', 'cat/1.jpg', 'dog/1.jpg')
+    (tmp_path/'t.csv').write_bytes(data)
+    with pytest.raises(ValueError, match=reason) as error:
+        labelled_photos(tmp_path/'photos', labels=tmp_path/'t.csv')
+    assert '\n' not in str(error.value)
+
+
+def test_a_folder_is_no_table_and_an_empty_cell_no_label(tmp_path):
+    make(tmp_path/'photos', 'cat/1.jpg', 'dog/1.jpg')
+    (tmp_path/'t.csv').mkdir()
+    with pytest.raises(IsADirectoryError, match='is a folder; give the file with the table'):
+        labelled_photos(tmp_path/'photos', labels=tmp_path/'t.csv')
+    (tmp_path/'u.csv').write_text('file,label\ncat/1.jpg,\ndog/1.jpg,b\n')
+    photos = labelled_photos(tmp_path/'photos', labels=tmp_path/'u.csv')
+    assert photos.counts == {'b': 1}
+    assert any('1 photos are left alone' in note and 'u.csv does not name them with a label' in note
+               for note in photos.notes)
+
+
+# Manifests
+
+@pytest.mark.parametrize('make_it', [os.mkfifo, os.mkdir])
+def test_a_manifest_that_is_no_file_keeps_nobody_waiting(tmp_path, make_it):
+    make_it(tmp_path/MANIFEST)
+    assert read_manifest(tmp_path) == {}
+
+
+def test_a_reason_with_a_name_that_is_no_text_is_written_down(tmp_path):
+    make(tmp_path, 'cat/a.jpg')
+    write_manifest(tmp_path/'cat', {'1': row('1', file='a.jpg')})
+    set_aside(tmp_path/'cat'/'a.jpg', tmp_path, 'the same photo as ' + os.fsdecode(b'caf\xe9.jpg'))
+    assert read_manifest(tmp_path/'cat')['1'].reason == r'the same photo as caf\udce9.jpg'

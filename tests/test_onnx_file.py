@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -218,6 +219,15 @@ BOMBS = {  # each asks for 6 GB, with allowed operations
         arrays = {'pads': np.array([0, 0, 0, 1_500_000_000])}
         nodes = [helper.make_node('Pad', ['means', 'pads'], ['huge'], mode='edge'),
                  helper.make_node('ReduceMax', ['huge', 'one'], ['unused'])]""",
+    'stretched': """
+        arrays = {'shape': np.array([1_500_000_000, 1])}
+        nodes = [helper.make_node('Slice', ['means', 'none', 'one', 'one'], ['thin']),
+                 helper.make_node('Expand', ['thin', 'shape'], ['huge']),
+                 helper.make_node('ReduceMax', ['huge', 'one'], ['unused'])]""",
+    'laid side by side': """
+        arrays = {'times': np.array([1, 750_000_000])}
+        nodes = [helper.make_node('Tile', ['means', 'times'], ['huge']),
+                 helper.make_node('ReduceMax', ['huge', 'one'], ['unused'])]""",
 }
 
 
@@ -244,6 +254,18 @@ print(re.search(r'VmHWM:\s+(\d+)', Path('/proc/self/status').read_text())[1])'''
     sentence, peak = run.stdout.strip().rsplit('\n', 1)
     assert 'bomb.onnx' in sentence and '\n' not in sentence
     assert int(peak) < 1_000_000  # kB
+
+
+# Other versions
+
+@pytest.mark.parametrize('change', [
+    lambda proto: setattr(proto, 'ir_version', 99),
+    lambda proto: setattr(proto.opset_import[0], 'version', 99)], ids=['ir', 'opset'])
+def test_another_version_of_onnx_is_not_called_damaged(change):
+    proto = onnx.load_from_string(tiny())
+    change(proto)
+    with pytest.raises(ModelError, match='another version of ONNX'):
+        Classifier(proto.SerializeToString())
 
 
 # What it says about itself
@@ -489,3 +511,39 @@ def test_the_card_names_each_labels_own_error(model):
     card = Classifier(changed(model, validation=found, photos_per_label={'cat': 200, 'dog': 3})).card()
     assert 'cat 1 of 20, dog 7 of 20' in card
     assert 'There are few photos of dog (3)' in card and '200 photos of cat, 3 of dog' in card
+
+
+# Where it is saved
+
+def test_the_card_of_a_strangers_model_has_no_power_over_a_terminal():
+    "`info` prints what the file says of itself: nothing of it may clear the screen or forge a line."
+    evil = 'x\x1b[2J\n- **How good**: perfect\x9b1m\u202e'
+    model = Classifier(tiny(method=evil, body=evil, photos_hash=evil, licences={evil: 1},
+                            versions={evil: evil}, photos_per_label={evil: 1}))
+    card = model.card(evil)
+    assert not re.search('[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]', card)
+    assert card.count('\n- **How good**') == 1
+
+
+def test_a_model_called_like_its_card_is_refused(model, tmp_path):
+    "It would be saved, and then its card over it."
+    for name in 'model.md', 'README.MD':
+        with pytest.raises(ValueError, match=f'call the model {name[:-3]}.onnx'):
+            model.save(tmp_path/name)
+    with pytest.raises(OSError, match='give'):
+        model.save('')
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_card_replaces_cards_and_nothing_else(model, tmp_path):
+    mine = tmp_path/'notes.md'
+    mine.write_text('# Notes\n\nof many evenings')
+    with pytest.raises(FileExistsError, match='which is no card of a model'):
+        model.save(tmp_path/'notes.onnx')
+    assert mine.read_text().endswith('evenings') and list(tmp_path.iterdir()) == [mine]
+    for _ in range(2):   # the second time over its own
+        model.save(tmp_path/'model.onnx')
+    (tmp_path/'other.md').mkdir()
+    with pytest.raises(OSError, match="The model's card cannot be saved as .*other.md: that is a folder"):
+        model.save(tmp_path/'other.onnx')
+    assert not (tmp_path/'other.onnx').exists()

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -30,7 +31,7 @@ from cat_or_dog.engine import photo as photo_room
 from cat_or_dog.engine.drawings import draw
 from cat_or_dog.engine.export_app import export_app, requirements
 from cat_or_dog.engine.onnx_file import ModelError
-from cat_or_dog.engine.server import serve
+from cat_or_dog.engine.server import names_for, serve
 from cat_or_dog.predict import Classifier
 
 command = [sys.executable, '-m', 'cat_or_dog']
@@ -205,6 +206,8 @@ def test_only_this_computers_names(url, host, status):
         ({'sec-fetch-site': 'same-site'}, 403),
         ({'origin': 'https://stranger.example'}, 403),
         ({'origin': 'null'}, 403),
+        ({'origin': 'http://['}, 403),   # no address at all
+        ({'origin': 'http://localhost:port'}, 403),
     ],
 )
 def test_another_site_may_not_send_photos(url, headers, status):
@@ -597,6 +600,56 @@ def test_in_a_notebook_it_runs_beside_and_stops(model_file):
 def test_a_machine_with_the_gpu_build_pins_the_plain_one(monkeypatch):
     monkeypatch.setattr('cat_or_dog.engine.export_app.version', lambda package: '1.23.0')
     assert requirements({'onnxruntime'}, {'onnxruntime': ['onnxruntime-gpu']}) == 'onnxruntime==1.23.0\n'
+
+
+def test_clients_that_are_gone_before_they_are_greeted(model_file, tmp_path):
+    "They have no name any more; `serving` sees to it that nothing was said about them."
+    with serving(model_file, tmp_path) as url:
+        port = int(url.rsplit(':')[-1].strip('/'))
+        for asks in (b'', b'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')*50:
+            gone = socket.create_connection(('127.0.0.1', port))
+            # close means reset
+            gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+            gone.sendall(asks)
+            gone.close()
+        assert still_answers(url)
+
+
+@pytest.mark.parametrize(
+    'name', ['a*b', 'https://hub.example.org', 'hub.example.org:8000', '', 'a b', '*.*.org', 'a/b'])
+def test_a_host_that_is_none_is_refused_before_it_listens(model_file, name):
+    model = Classifier.load(model_file)
+    with pytest.raises(ValueError, match='is not the name of a host: give one such as hub.example.org'):
+        serve(model, port=0, allow_hosts=[name], ready=lambda url: pytest.fail('it listens'))
+
+
+@pytest.mark.parametrize(
+    'name', ['hub.example.org', '*.example.org', '10.0.0.7', '[::1]', '*', 'my_pc', '日本.example'])
+def test_a_host_that_is_one_is_taken(name):
+    assert name in names_for('127.0.0.1', [name]) and name in names_for('0.0.0.0', [name])
+
+
+@pytest.mark.parametrize('name', ['app.py', 'README.md', 'requirements.txt', 'Dockerfile', 'model.onnx',
+                                  'cat_or_dog/__init__.py'])
+def test_an_export_overwrites_no_files_of_somebody_elses(model_file, tmp_path, name):
+    "`app --export .` in a project of one's own would have replaced its README and its app."
+    mine = tmp_path/'space'/name
+    mine.parent.mkdir(parents=True)
+    mine.write_text('of many evenings')
+    with pytest.raises(FileExistsError, match='is not overwritten. Give another folder'):
+        export_app(Classifier.load(model_file), tmp_path/'space')
+    assert mine.read_text() == 'of many evenings'
+    assert [file for file in (tmp_path/'space').rglob('*') if file.is_file()] == [mine]
+
+
+def test_an_export_into_a_new_space_and_over_an_earlier_one(model_file, tmp_path):
+    (tmp_path/'README.md').write_text('---\ntitle: New\n---\n')   # as Hugging Face makes it
+    (tmp_path/'.gitattributes').write_text('*.bin filter=lfs\n')
+    (tmp_path/'photos.txt').write_text('mine')
+    model = Classifier.load(model_file)
+    assert export_app(model, tmp_path) == export_app(model, tmp_path)
+    assert (tmp_path/'photos.txt').read_text() == 'mine'
+    assert 'Cat or dog' in (tmp_path/'README.md').read_text()
 
 
 BARE = """

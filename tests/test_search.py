@@ -4,12 +4,14 @@ import time
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 
+import httpx
 import pytest
 from ddgs.engines.bing_images import BingImages
 from ddgs.engines.duckduckgo_images import DuckduckgoImages
 from ddgs.exceptions import DDGSException
 from engines import (
     Engines,
+    Handler,
     bing_page,
     broken,
     busy,
@@ -583,3 +585,67 @@ def test_a_misspelt_source_is_no_file(tmp_path, monkeypatch):
         search_images('cat', source='openvers.txt')
     (tmp_path/'mine').write_text('https://a.example/1.jpg')
     assert search_images('cat', source='mine') == ['https://a.example/1.jpg']
+
+
+# What the environment says of proxies and certificates
+
+@pytest.mark.parametrize('name, value, reason', [
+    ('http_proxy', 'socks5://127.0.0.1:1', r'the proxy in the environment \(socks5\) is of another kind'),
+    ('http_proxy', 'http://127.0.0.1:port', r'the environment \(http://127.0.0.1:port\) is no address'),
+    ('http_proxy', 'http://127.0.0.1:1', 'no connection to the proxy that the environment names'),
+    ('SSL_CERT_FILE', '/no/such/school.pem', 'SSL_CERT_FILE names /no/such/school.pem, .*No such file')])
+@pytest.mark.parametrize('engine', APIS)
+def test_wrong_settings_of_the_network_are_named(web, monkeypatch, engine, name, value, reason):
+    "An ImportError, an InvalidURL, 'no connection', and 'No such file or directory' they were."
+    monkeypatch.setitem(search_engines.SITES, engine, 'http://photos.example/api')
+    monkeypatch.delenv('no_proxy', raising=False)
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SearchError, match=reason) as error:
+        search_images('cat photo', source=engine)
+    assert '\n' not in str(error.value)
+
+
+@pytest.mark.parametrize('error, reason', [
+    (httpx.ProxyError('407 Proxy Authentication Required'), 'the proxy wants a password'),
+    (httpx.ProxyError('403 Forbidden'), 'the proxy refuses'),
+    (httpx.ConnectError('[SSL: CERTIFICATE_VERIFY_FAILED] self-signed'), 'its certificate cannot be trusted'),
+    (httpx.ConnectError('refused'), 'is there a network'),
+    (httpx.RemoteProtocolError('broke'), 'is there a network')])
+def test_who_is_in_the_way_is_named(web, monkeypatch, error, reason):
+    def fails(*args):
+        raise error
+    monkeypatch.setattr(search_engines, 'read_answer', fails)
+    with pytest.raises(SearchError, match=reason):
+        search_images('cat photo', source='openverse')
+
+
+def test_a_search_goes_through_a_proxy_that_wants_a_password(web, monkeypatch):
+    "The local engines play the proxy: it is asked for the whole address, with name and password."
+    web.answers['openverse'] = [openverse_page(range(3), page_count=1)]
+    seen, real = [], Handler.do_GET
+    def do_GET(self):
+        seen.append((self.path.split('?')[0], self.headers['Proxy-Authorization']))
+        real(self)
+    monkeypatch.setattr(Handler, 'do_GET', do_GET)
+    monkeypatch.setitem(search_engines.SITES, 'openverse', 'http://photos.example/openverse')
+    monkeypatch.delenv('no_proxy', raising=False)
+    monkeypatch.setenv('http_proxy', f'http://ann:a%2Fb@127.0.0.1:{web.server_port}')
+    search_images('cat photo', n=3, source='openverse', fresh=True)
+    assert seen == [('http://photos.example/openverse', 'Basic YW5uOmEvYg==')]
+
+
+def test_half_a_letter_in_a_title_does_not_cost_the_search(web, cache):
+    "A site cut a title in the middle of an emoji; JSON can say that, UTF-8 can't."
+    page = json.loads(openverse_page(range(3), page_count=1)[2])
+    page['results'][0]['title'] = 'sleepy \ud83d'
+    page['results'][1]['url'] = 'https://photos.example/\ud83d.jpg'
+    web.answers['openverse'] = [(200, {}, json.dumps(page).encode())]
+    found = find_photos('cat photo', source='openverse')
+    assert [photo.title for photo in found][0] == r'sleepy \ud83d' and len(found) == 2
+    assert find_photos('cat photo', source='openverse') == found   # and it could be kept
+
+
+@pytest.mark.parametrize('n', [0, 100_001, 10**12])
+def test_a_number_of_photos_that_makes_no_sense(n):
+    with pytest.raises(ValueError, match='n from 1 to 100,000'):
+        find_photos('cat', n, 'drawings')

@@ -1,4 +1,6 @@
 """Training: on real photos, bad folders, seeds, and which weights are taken."""
+import sys
+
 import numpy as np
 import pytest
 from pictures import save_drawings
@@ -213,3 +215,44 @@ def test_a_broken_photo_is_counted_and_left_out(drawn, tmp_path, capsys):
     (tmp_path/'photos'/'cat'/'000.jpg').write_bytes(b'not a photo')
     assert train(tmp_path/'photos').metadata['photos'] == 59
     assert '000.jpg' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('package', ['fastai', 'torch', 'onnxscript'])
+def test_without_the_course_extra_fine_tune_is_one_sentence(tmp_path, monkeypatch, package):
+    "From Python too, and before a photo is looked at."
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ModuleNotFoundError, match=rf"{package}, .*Run: pip install 'cat_or_dog\[course\]'"):
+        train(tmp_path/'nowhere', method='fine_tune')
+
+
+def test_without_the_train_extra_training_is_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'onnx', None)
+    with pytest.raises(ModuleNotFoundError, match=r"Run: pip install 'cat_or_dog\[train\]'"):
+        train(tmp_path/'nowhere')
+
+
+@pytest.mark.parametrize('name, extra', [('fastai', 'course'), ('cleanlab', 'clean')])
+def test_other_ways_in_name_the_extra_too(drawn, monkeypatch, name, extra):
+    from cat_or_dog.data import dataloaders
+    from cat_or_dog.engine.clean import suspects
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ModuleNotFoundError, match=rf'cat_or_dog\[{extra}\]'):
+        (dataloaders if extra == 'course' else suspects)(drawn)
+
+
+@pytest.mark.parametrize('known', [True, False])
+def test_a_label_that_is_only_held_out_costs_nothing(tmp_path, known):
+    "`valid/fox` without `train/fox`: it can't be measured, the others can."
+    save_drawings(tmp_path/'train', range(8), size=96)
+    if known:
+        save_drawings(tmp_path/'valid', range(50, 54), size=96)
+    (tmp_path/'valid'/'fox').mkdir(parents=True)
+    draw('dog', 70).save(tmp_path/'valid'/'fox'/'1.jpg')
+    model = train(tmp_path, size=96)
+    assert model.labels == ['cat', 'dog'] and model.metadata['validation']['n'] == (8 if known else 16)
+
+
+def test_a_seed_that_no_generator_takes(drawn):
+    for seed in -1, 2**32:
+        with pytest.raises(ValueError, match=f'seed={seed} does not fit'):
+            train(drawn, seed=seed)

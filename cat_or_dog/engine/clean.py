@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from .body import check_numbers
 from .duplicates import alike_pairs, confirmed, looks_of, worse_copies
-from .files import counted
+from .files import check_installed, counted, visible
 from .folder import LabelledPhotos, check_enough, labelled_photos, move_photo, set_aside
 from .head import directions, fit_head
 from .photo import PhotoError, open_photo, thumbnail, to_jpeg
@@ -187,6 +188,8 @@ def suspects(
     seed: int = 42,    # for the folds of the cross-validation
 ) -> list[Suspect]:    # the surest first; a photo is named once
     "Photos that probably have a wrong label, or are there twice. Changes nothing. Raises `ValueError`."
+    check_numbers(size, seed)
+    check_installed('cleanlab', 'pandas')
     photos = labelled_photos(path)
     check_enough(photos, least=2)
     photos, X = _read(photos, size)
@@ -199,7 +202,7 @@ def suspects(
 
 # %% ../../nbs/engine/clean.ipynb #ce710706
 def _place(file: Path) -> str:
-    return f'{file.parent.name}/{file.name}'
+    return visible(f'{file.parent.name}/{file.name}')
 
 def _advice(s: Suspect) -> str:
     return f'{s.suggestion.words}: like {_place(s.other)}' if s.other else s.suggestion.words

@@ -27,7 +27,7 @@ from tqdm.auto import tqdm
 
 from .drawing_server import served_now
 from .duplicates import alike_pairs, confirmed, look, worse_copies
-from .fetch import Limits, Refused, TryLater, fetch, proxy_for
+from .fetch import Limits, Refused, SafeClient, TryLater, fetch, proxy_for
 from .files import check_can_save, remove_leftovers, usable_cores, write_whole
 from .folder import (DUPLICATE, KEPT, LEFT_OUT, REFUSED, SET_ASIDE, ManifestRow,
                                       ManifestWriter, read_manifest, set_aside, write_manifest)
@@ -98,8 +98,8 @@ TRIES = 3              # for an address whose site wants a pause
 _FIRST_PAUSE = 2.      # seconds, where the site doesn't say; then twice as long, and so on
 
 def host_of(url: str) -> str:
-    "The site of an address, with its port, in small letters."
-    return url.split('/')[2].lower() if url.count('/') >= 2 else ''
+    "The site of an address, with its port, in small letters, without a name and password."
+    return url.split('/')[2].rpartition('@')[2].lower() if url.count('/') >= 2 else ''
 
 @dataclass
 class Host:
@@ -313,12 +313,16 @@ def ready_folder(
         raise PermissionError(f'No permission to write into {dest}; give another folder.') from None
     return dest
 
+def _there(folder: Path) -> dict[str, ManifestRow]:
+    "The rows of the manifest in `folder`, without those whose photo is gone."
+    there = {file.name for file in folder.iterdir()}
+    return {url: row for url, row in read_manifest(folder).items()
+            if row.status in (LEFT_OUT, REFUSED) or row.file in there}
+
 def _known(folder: Path) -> dict[str, ManifestRow]:
     "The rows of an earlier download, without those whose photo is gone; its leftovers are removed."
     remove_leftovers(folder)
-    there = {file.name for file in folder.iterdir()}
-    rows = {url: row for url, row in read_manifest(folder).items()
-            if row.status in (LEFT_OUT, REFUSED) or row.file in there}
+    rows = _there(folder)
     for row in rows.values():
         if row.status == KEPT and not row.look:   # written by an earlier version
             row.look = look(folder/row.file)
@@ -342,7 +346,7 @@ def _save_all(dest: Path, rows: dict[str, ManifestRow], outcomes: Iterable[Outco
             bar.update()
 
 def download_into(
-    client: httpx.Client,            # from `safe_client`
+    client: SafeClient,
     wanted: list[ManifestRow],
     dest: Path,                      # from `ready_folder`
     root: Path,                      # in its `.set-aside` copies go
@@ -359,8 +363,12 @@ def download_into(
         schedule = Schedule(todo.values(), per_host, patience)
         answers = ask_all(pool, lambda row: get_photo(client, row, limits), schedule)
         _save_all(dest, rows, answers, len(todo))
+    except BaseException:   # Ctrl-C, a full disk: nobody waits for what is still on its way
+        client.hang_up()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
+        rows = _there(dest) | rows   # another program may have downloaded into it meanwhile
         order = dict.fromkeys([*(row.url for row in wanted), *rows])
         rows = {url: rows[url] for url in order if url in rows}
         mark_copies(dest, root, rows)

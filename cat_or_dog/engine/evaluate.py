@@ -68,7 +68,7 @@ def write_predictions(
     "Write a row for each photo; the file appears when it is complete. Raises `OSError`."
     out, counts = Path(out), {'predicted': 0, 'unreadable': 0}
     check_can_save(out, 'The table')   # now, not after an hour of predictions
-    part = out.with_name(f'.{out.name}.{os.getpid()}.part')
+    part = out.with_name(f'.{out.name[:40]}.{os.getpid()}.part')   # as `remove_leftovers` knows it
     remove_leftovers(out.parent)
     try:
         # Linux allows names of files that are no text; they are written with backslashes.

@@ -126,6 +126,24 @@ serve(Classifier.load('model.onnx'), host='0.0.0.0', port=port, embed_in='https:
 """
 
 # %% ../../nbs/engine/export_app.ipynb #9c740e7f
+_STRANGERS = 'app.py', 'model.onnx', 'Dockerfile', 'requirements.txt', 'cat_or_dog', 'README.md'
+
+def _begins(file: Path, start: str) -> bool:
+    try:
+        return file.read_bytes().startswith(start.encode())
+    except OSError:   # a folder, or not there
+        return False
+
+def _check_is_ours(folder: Path) -> None:
+    "Raise `FileExistsError` if `folder` holds files of our names that we did not write."
+    if _begins(folder/'app.py', APP[:60]):   # an earlier export
+        return
+    for name in _STRANGERS:
+        of_a_new_space = name == 'README.md' and _begins(folder/name, '---')   # as Hugging Face makes it
+        if (folder/name).exists() and not of_a_new_space:
+            raise FileExistsError(f'{folder/name} is there already and does not come from an earlier export, '
+                                  'so it is not overwritten. Give another folder.')
+
 def _texts(labels: list[str], modules: list[Path]) -> dict[str, str]:
     "The texts of the folder: name -> text."
     title = page_texts(labels)['en']['title']
@@ -137,14 +155,15 @@ def _texts(labels: list[str], modules: list[Path]) -> dict[str, str]:
 
 def export_app(
     model: Classifier,
-    folder: str | os.PathLike,   # made if it is not there; other files in it stay
+    folder: str | os.PathLike,   # made if it is not there; other files in it stay as they are
 ) -> list[Path]:                 # the files
     "Write a folder that Hugging Face Spaces, Docker, or Python alone can run. Raises `OSError`."
+    _check_is_ours(Path(folder))
     modules = modules_needed()
     texts = {name: text.encode() for name, text in _texts(model.labels, modules).items()}
     library = {file.relative_to(PACKAGE.parent).as_posix(): file.read_bytes()
                for file in [*modules, *sorted(STATIC.iterdir())]}
-    contents = {'model.onnx': model.data} | texts | library
+    contents = {'app.py': texts['app.py'], 'model.onnx': model.data} | texts | library   # the sign of ours first
     for name, data in contents.items():
         write_whole(Path(folder)/name, data)
     return [Path(folder)/name for name in contents]

@@ -4,19 +4,23 @@
 
 # %% auto #0
 __all__ = ['PRIVATE', 'NO_HOST', 'NO_ANSWER', 'PROXY_PASSWORD', 'NO_PROXY', 'BAD_CERTIFICATE', 'Refused', 'TryLater', 'Limits',
-           'is_public', 'is_this_computer', 'proxy_for', 'SafeTransport', 'safe_client', 'fetch']
+           'is_public', 'is_this_computer', 'proxy_for', 'proxy_parts', 'certificates', 'SafeTransport', 'SafeClient',
+           'safe_client', 'why_no_connection', 'fetch']
 
 # %% ../../nbs/engine/fetch.ipynb #dfb95a35
 import ipaddress
+import os
 import socket
 import ssl
 import threading
 import time
+import weakref
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from itertools import chain
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -24,7 +28,8 @@ from urllib.request import getproxies, proxy_bypass
 import httpcore
 import httpx
 
-from .files import USER_AGENT, retry_after, within
+from .files import USER_AGENT, retry_after, visible, within
+from .photo import START_BYTES, looks_like_photo
 
 # %% ../../nbs/engine/fetch.ipynb #cb34e38e
 class Refused(Exception):
@@ -96,8 +101,17 @@ def _look_up(host: str, port: int, seconds: float = 3600) -> list[str]:
 # %% ../../nbs/engine/fetch.ipynb #a261de74
 class _Stream(httpcore.NetworkStream):
     "A connection on which the time of a photo ends, however its bytes are spread."
-    def __init__(self, stream: httpcore.NetworkStream):
+    def __init__(self, stream: httpcore.NetworkStream, network: '_Network'):
         self.stream = stream
+        self.network = network
+        network.streams.add(self)
+        if network.is_over:   # it was stopped while this connection was being made
+            self.hang_up()
+
+    def hang_up(self) -> None:
+        "End the connection; whoever waits for its next byte wakes up."
+        with suppress(OSError):   # it is over already
+            socket.socket.shutdown(self.get_extra_info('socket'), socket.SHUT_RDWR)
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         return self.stream.read(max_bytes, _left())
@@ -109,7 +123,7 @@ class _Stream(httpcore.NetworkStream):
         self.stream.close()
 
     def start_tls(self, ssl_context, server_hostname=None, timeout=None) -> httpcore.NetworkStream:
-        return _Stream(self.stream.start_tls(ssl_context, server_hostname, _left()))
+        return _Stream(self.stream.start_tls(ssl_context, server_hostname, _left()), self.network)
 
     def get_extra_info(self, info: str) -> Any:
         return self.stream.get_extra_info(info)
@@ -118,20 +132,35 @@ class _Stream(httpcore.NetworkStream):
 class _Network(httpcore.SyncBackend):
     "Makes connections, only to public addresses and to hosts that are allowed by name."
     def __init__(self, allow: Iterable[str]):
-        self.allow = {host.lower() for host in allow}
+        self.allow = {self._plain(host) for host in allow}
+        self.streams: weakref.WeakSet[_Stream] = weakref.WeakSet()
+        self.is_over = False
+
+    def hang_up(self) -> None:
+        "End all connections, and make no new ones."
+        self.is_over = True
+        for stream in list(self.streams):
+            stream.hang_up()
+
+    @staticmethod
+    def _plain(host: str) -> str:
+        "In small letters; an address of version 6 with or without its brackets."
+        return host.lower().replace('[', '').replace(']', '')
 
     def allows(self, host: str, port: int) -> bool:
         "May this host be private?"
-        return bool({host.lower(), f'{host}:{port}'.lower()} & self.allow)
+        return bool({self._plain(host), self._plain(f'{host}:{port}')} & self.allow)
 
     def connect_tcp(self, host, port, timeout=None, **kwargs) -> httpcore.NetworkStream:
+        if self.is_over:
+            raise Refused(NO_ANSWER)
         addresses = _look_up(host, port)
         if not self.allows(host, port) and not all(map(is_public, addresses)):
             raise Refused(PRIVATE)
         for i, address in enumerate(addresses):
             share = _left()/(len(addresses) - i)   # one that does not answer leaves time for the others
             try:
-                return _Stream(super().connect_tcp(address, port, share, **kwargs))
+                return _Stream(super().connect_tcp(address, port, share, **kwargs), self)
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 if address == addresses[-1]:
                     raise
@@ -150,8 +179,11 @@ def is_this_computer(
 def proxy_for(
     url: str,
 ) -> str:       # such as 'http://proxy.school.example:3128'; '' for none
-    "The proxy that the environment names for `url`."
-    parts = urlsplit(url)
+    "The proxy that the environment names for `url`; none for what is no address."
+    try:
+        parts = urlsplit(url)
+    except ValueError:   # http://[oh no/
+        return ''
     proxies = getproxies()
     proxy = proxies.get(parts.scheme) or proxies.get('all') or ''
     if not proxy or is_this_computer(parts.hostname or '') or proxy_bypass(parts.netloc.rpartition('@')[2]):
@@ -171,17 +203,43 @@ def _check_by_name(network: _Network, host: str, port: int) -> None:
     if not all(map(is_public, addresses)):
         raise Refused(PRIVATE)
 
-def _proxy_pool(proxy: str, connections: int, context: ssl.SSLContext) -> httpcore.HTTPProxy:
-    "Connections through `proxy`. Raises `Refused` for a kind of proxy that we don't speak to."
-    parts = urlsplit(proxy)
-    if parts.scheme not in ('http', 'https') or not parts.hostname:
-        raise Refused(f'the proxy in the environment ({parts.scheme or proxy}) is of another kind')
-    port = parts.port or (443 if parts.scheme == 'https' else 80)
+def proxy_parts(
+    proxy: str,   # as `proxy_for` gives it
+) -> tuple[str, str, tuple[str, str] | None]:   # address, host; name and password, if they stand there
+    "The parts of a proxy's address. Raises `Refused` for none, or a kind of proxy that we don't speak to."
+    try:
+        parts = urlsplit(proxy)
+        kind, host, port = parts.scheme, parts.hostname or '', parts.port
+    except ValueError:
+        shown = visible(proxy.rpartition('@')[2])   # without a password
+        raise Refused(f'the proxy in the environment ({shown}) is no address') from None
+    if kind not in ('http', 'https') or not host:
+        raise Refused(f'the proxy in the environment ({kind or proxy}) is of another kind')
     signed_in = (unquote(parts.username), unquote(parts.password or '')) if parts.username else None
-    return httpcore.HTTPProxy(f'{parts.scheme}://{parts.hostname}:{port}', proxy_auth=signed_in,
-                              ssl_context=context,
-                              proxy_ssl_context=context if parts.scheme == 'https' else None,
-                              max_connections=connections, network_backend=_Network([parts.hostname]))
+    named = f'[{host}]' if ':' in host else host
+    return f'{kind}://{named}:{port or (443 if kind == "https" else 80)}', host, signed_in
+
+def _proxy_pool(address: str, signed_in: tuple[str, str] | None, connections: int, context: ssl.SSLContext,
+                network: _Network) -> httpcore.HTTPProxy:
+    "Connections through the proxy at `address`."
+    auth = (signed_in[0].encode(), signed_in[1].encode()) if signed_in else None
+    return httpcore.HTTPProxy(address, proxy_auth=auth, ssl_context=context,
+                              proxy_ssl_context=context if address.startswith('https') else None,
+                              max_connections=connections, network_backend=network)
+
+# %% ../../nbs/engine/fetch.ipynb #4a3d7fa5
+def certificates() -> ssl.SSLContext:
+    "Those that are trusted. Raises `OSError` that names SSL_CERT_FILE or SSL_CERT_DIR if that is wrong."
+    file, folders = (os.environ.get(name, '') for name in ('SSL_CERT_FILE', 'SSL_CERT_DIR'))
+    if folders and not file and not any(map(os.path.isdir, folders.split(os.pathsep))):
+        raise NotADirectoryError(f'SSL_CERT_DIR names {folders}, and there is no such folder. '
+                                 'Correct it, or unset the variable.')
+    try:
+        return httpx.create_ssl_context()
+    except OSError as error:   # `ssl.SSLError` is one of them
+        said = error.reason.lower().replace('_', ' ') if isinstance(error, ssl.SSLError) else error.strerror
+        raise OSError(f'SSL_CERT_FILE names {file}, and no certificate can be read there ({said}). '
+                      'Correct it, or unset the variable.') from None
 
 # %% ../../nbs/engine/fetch.ipynb #cabbf967
 class _Body(httpx.SyncByteStream):
@@ -217,9 +275,10 @@ class _as_httpx:
 class SafeTransport(httpx.BaseTransport):
     "Connects only to the open internet, to allowed hosts, and to the proxy that the environment names."
     def __init__(self, allow: Iterable[str], connections: int):
-        self.context = httpx.create_ssl_context()   # obeys SSL_CERT_FILE and SSL_CERT_DIR
+        self.context = certificates()
         self.connections = connections
         self.network = _Network(allow)
+        self.networks = [self.network]   # and one for each proxy
         self.direct = httpcore.ConnectionPool(
             self.context, http2=True, keepalive_expiry=5, max_connections=connections,
             max_keepalive_connections=connections, network_backend=self.network)
@@ -233,7 +292,10 @@ class SafeTransport(httpx.BaseTransport):
         _check_by_name(self.network, url.host, url.port or (443 if url.scheme == 'https' else 80))
         with self.lock:
             if proxy not in self.proxies:
-                self.proxies[proxy] = _proxy_pool(proxy, self.connections, self.context)
+                address, host, signed_in = proxy_parts(proxy)
+                self.networks.append(_Network([host]))
+                self.proxies[proxy] = _proxy_pool(address, signed_in, self.connections, self.context,
+                                                  self.networks[-1])
             return self.proxies[proxy]
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -256,15 +318,26 @@ class SafeTransport(httpx.BaseTransport):
         for pool in (self.direct, *self.proxies.values()):
             pool.close()
 
+    def hang_up(self) -> None:
+        "End all connections at once, whoever waits for an answer, and make no new ones."
+        for network in self.networks:
+            network.hang_up()
+
+class SafeClient(httpx.Client):
+    "An httpx client on a `SafeTransport`."
+    def __init__(self, transport: SafeTransport, **options: Any):
+        super().__init__(transport=transport, **options)
+        self.hang_up = transport.hang_up
+
 def safe_client(
     allow: Iterable[str] = (),   # hosts that may be private: 'localhost', or with a port '127.0.0.1:8000'
     connections: int = 64,       # at most so many at once
-) -> httpx.Client:
-    "A client that connects only to the open internet and to the hosts in `allow`."
+) -> SafeClient:
+    "A client that connects only to the open internet and to the hosts in `allow`. Raises `OSError`."
     headers = {'User-Agent': USER_AGENT, 'Accept': 'image/*', 'Accept-Encoding': 'identity'}
     no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-    return httpx.Client(transport=SafeTransport(allow, connections), headers=headers, cookies=no_cookies,
-                        timeout=httpx.Timeout(None))   # the clock is in `_Stream`
+    return SafeClient(SafeTransport(allow, connections), headers=headers, cookies=no_cookies,
+                      timeout=httpx.Timeout(None))   # the clock is in `_Stream`
 
 # %% ../../nbs/engine/fetch.ipynb #9ff82460
 _BUSY = 429, 503   # too many requests; out of order just now
@@ -295,19 +368,30 @@ def _check_status(answer: httpx.Response) -> None:
 
 # %% ../../nbs/engine/fetch.ipynb #d8e27e8d
 _GZIP_OR_ZLIB = 47   # for zlib: find out which of the two
-_PACKED = 'gzip', 'x-gzip', 'deflate'
-_SEALED = 'br', 'zstd', 'compress'   # packings that we did not ask for and can't undo
+_PACKED = frozenset({'gzip', 'x-gzip', 'deflate'})
+_SEALED = frozenset({'br', 'zstd', 'compress'})   # packings that we did not ask for and can't undo
+
+def _unpacker(packings: str, start: bytes) -> Any:   # `None`: it is not packed
+    "What unpacks a body that begins with `start`, of which the header says `packings`. Raises `Refused`."
+    named = {packing.strip().lower() for packing in packings.split(',')}
+    if looks_like_photo(start):
+        return None
+    if named & _SEALED:
+        raise Refused('packed in a way that was not asked for')
+    return zlib.decompressobj(_GZIP_OR_ZLIB) if named & _PACKED else None
 
 def _body(answer: httpx.Response, limits: Limits) -> bytes:
     "The body of the answer, at most `limits.bytes`. Raises `Refused`."
-    packing, body = answer.headers.get('content-encoding', '').strip().lower(), bytearray()
     too_large = Refused(f'larger than {limits.bytes/1e6:g} MB')
-    if packing in _SEALED:
-        raise Refused('packed in a way that was not asked for')
     if int(answer.headers.get('content-length', 0)) > limits.bytes:
         raise too_large
-    unpack = zlib.decompressobj(_GZIP_OR_ZLIB) if packing in _PACKED else None
-    for piece in answer.iter_raw():
+    start, body, pieces = b'', bytearray(), answer.iter_raw()
+    for piece in pieces:
+        start += piece
+        if len(start) >= START_BYTES:
+            break
+    unpack = _unpacker(answer.headers.get('content-encoding', ''), start[:START_BYTES])
+    for piece in chain([start], pieces):
         body += unpack.decompress(piece, limits.bytes + 1 - len(body)) if unpack else piece
         if len(body) > limits.bytes:
             raise too_large
@@ -326,16 +410,22 @@ def _photo_bytes(client: httpx.Client, url: str, limits: Limits) -> bytes:
     return body
 
 # %% ../../nbs/engine/fetch.ipynb #2ca9b78a
-def _reason(error: Exception, limits: Limits) -> str:
-    "What went wrong, in a few words that are the same for the same problem."
-    if isinstance(error, (httpx.TimeoutException, httpcore.TimeoutException)):
-        return f'took longer than {limits.seconds:g} s'
+def why_no_connection(error: Exception) -> str:
+    "What a connection failed for, in a few words; '' if it did not fail so early."
     if isinstance(error, httpx.ProxyError):
         wants_password = '407' in str(error)
         return PROXY_PASSWORD if wants_password else 'the proxy refuses'
     if isinstance(error, httpx.ConnectError):
         bad = 'CERTIFICATE_VERIFY_FAILED' in str(error)
         return BAD_CERTIFICATE if bad else NO_ANSWER
+    return ''
+
+def _reason(error: Exception, limits: Limits) -> str:
+    "What went wrong, in a few words that are the same for the same problem."
+    if isinstance(error, (httpx.TimeoutException, httpcore.TimeoutException)):
+        return f'took longer than {limits.seconds:g} s'
+    if reason := why_no_connection(error):
+        return reason
     if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError, ValueError)):
         return 'not a web address'
     return 'damaged packing' if isinstance(error, zlib.error) else 'connection broke off'

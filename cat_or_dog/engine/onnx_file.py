@@ -9,6 +9,7 @@ __all__ = ['MAX_FIELDS', 'OPERATIONS', 'MAX_MODEL_BYTES', 'MAX_WORK_BYTES', 'FOR
 
 # %% ../../nbs/engine/onnx_file.ipynb #344a69cb
 import json
+import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from importlib.metadata import version
@@ -128,11 +129,11 @@ def contents(
 
 # %% ../../nbs/engine/onnx_file.ipynb #f498b244
 OPERATIONS = frozenset("""
-    Add AveragePool BatchNormalization Cast Clip Concat Constant Conv DequantizeLinear Div Erf Flatten Gather
-    Gelu Gemm GlobalAveragePool HardSigmoid HardSwish Identity LayerNormalization LeakyRelu MatMul MaxPool Mul
-    Pad Pow
+    Add AveragePool BatchNormalization Cast Clip Concat Constant Conv DequantizeLinear Div Erf Expand Flatten
+    Gather Gelu Gemm GlobalAveragePool HardSigmoid HardSwish Identity InstanceNormalization LayerNormalization
+    LeakyRelu MatMul MaxPool Mul Pad Pow
     QuantizeLinear Range ReduceL2 ReduceLogSumExp ReduceMax ReduceMean ReduceSum Relu Reshape Shape Sigmoid
-    Slice Softmax Sqrt Squeeze Sub Tanh Transpose Unsqueeze""".split())
+    Slice Softmax Split Sqrt Squeeze Sub Tanh Tile Transpose Unsqueeze""".split())
 
 def check_graph(
     data: bytes,   # an ONNX file
@@ -162,6 +163,8 @@ def limit_memory() -> None:
     place = ort.OrtMemoryInfo('Cpu', ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
     ort.create_and_register_allocator(place, arena)
 
+_FOR_OTHERS = re.compile('opset|IR.version', re.I)   # in what ONNX Runtime says of a file
+
 def _read_names(session: ort.InferenceSession) -> None:
     "Read all names and metadata once. What is no text raises `UnicodeDecodeError` here, and not later."
     for one in (*session.get_inputs(), *session.get_outputs()):
@@ -182,7 +185,9 @@ def open_checked(
         session = ort.InferenceSession(data, options, providers=['CPUExecutionProvider'])
         _read_names(session)
         return session
-    except Exception:   # ONNX Runtime raises a dozen kinds of errors
+    except Exception as error:   # ONNX Runtime raises a dozen kinds of errors
+        if _FOR_OTHERS.search(str(error)):
+            raise ModelError('it is written in another version of ONNX than this program reads') from None
         raise ModelError('this is not a complete ONNX model') from None
 
 # %% ../../nbs/engine/onnx_file.ipynb #203b589b

@@ -122,12 +122,19 @@ class Limits:
     connections: int = 200            # at once
 
 # %% ../../nbs/engine/page.ipynb #4067d8c8
+def _host_of(origin: str) -> str | None:
+    "The host, with its port, in the address of a site; `None` for what is no address."
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:   # http://[
+        return None
+
 def is_from_elsewhere(headers: Mapping[str, str]) -> bool:
     "Does the browser say that another site's page sent this request?"
     site = headers.get('sec-fetch-site')
     origin = headers.get('origin')
     if site is None:
-        return origin is not None and urlsplit(origin).netloc != headers.get('host')
+        return origin is not None and _host_of(origin) != headers.get('host')
     return site not in ('same-origin', 'none')
 
 # %% ../../nbs/engine/page.ipynb #304f1228

@@ -18,6 +18,8 @@ from typing import Any, Literal
 import numpy as np
 from PIL import AvifImagePlugin, Image, ImageCms, ImageOps, TiffImagePlugin, WebPImagePlugin  # noqa: F401
 
+from .files import visible
+
 # %% ../../nbs/engine/photo.ipynb #7671d117
 try:
     from pi_heif import register_heif_opener   # pip install 'cat_or_dog[app]'
@@ -60,7 +62,7 @@ class PhotoError(ValueError):
         self.reason = reason
 
     def __str__(self):
-        return f'{self.name}: {self.reason}.'
+        return f'{visible(self.name) or repr(self.name)}: {self.reason}.'
 
 # %% ../../nbs/engine/photo.ipynb #046f0be5
 MAX_BYTES = 300_000_000   # of one file; 80 million pixels, the most that we accept, are 240 MB unpacked

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .body import BODY, read_features
+from .body import BODY, check_numbers, read_features
 from .folder import LabelledPhotos, labelled_photos
 from .head import (CurvePoint, Head, curve_from_features, fit_head, neither_threshold,
                                     remember)
@@ -57,12 +57,12 @@ def table_of(photos: LabelledPhotos, size: int) -> Table:
 # %% ../../nbs/engine/quick.ipynb #1c1d63b1
 def measured(head: Head, table: Table) -> dict | None:
     "The scores of `head` on photos that it has not seen; `None` if there are none."
-    if table.held_out.any():
-        apart = table.held_out
+    apart = table.held_out & np.isin(table.y, head.labels)   # a label only held out was never learnt
+    if apart.any():
         return scores(head.probabilities(table.X[apart]), table.y[apart].tolist(), head.labels)
     if head.hidden is None:
         return None
-    return scores(np.exp(head.hidden), table.y.tolist(), head.labels)
+    return scores(np.exp(head.hidden), table.y[~table.held_out].tolist(), head.labels)
 
 def train_head(table: Table, size: int, seed: int, head_start: bool) -> Classifier:
     "A head on the features of a table, in one file with the body."
@@ -87,5 +87,6 @@ def learning_curve(
     head_start: bool = True,
 ) -> list[CurvePoint]:
     "Error rates on a held-back quarter of the photos, for models trained on more and more of the others."
+    check_numbers(size, seed)
     table = table_of(labelled_photos(path), size)
     return curve_from_features(table.X, table.y, counts, repeats, seed, head_start)

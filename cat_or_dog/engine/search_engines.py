@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['OTHER', 'LONGEST_WAIT', 'OPEN', 'RATE_LIMIT', 'SITES', 'MAX_ANSWER', 'TOO_MANY', 'OUT_OF_ORDER', 'BUSY_CODES',
-           'PAGE_SIZE', 'GUESTS_GET', 'OPEN_CODES', 'FILES', 'COMMONS_ASKS', 'WORDS', 'ENGINES', 'Found', 'one_line',
-           'is_web', 'SearchError', 'Busy', 'NoMore', 'no_connection', 'no_answer', 'seconds_left', 'patiently',
-           'is_open', 'ask_ddgs', 'ddgs_problem', 'first_ddgs_page', 'ddgs_pages', 'read_answer', 'status_error',
-           'ask_site', 'json_object', 'license_name', 'from_openverse', 'openverse_pages', 'without_tags',
-           'from_commons', 'commons_pages', 'drawn_photos', 'pages_until', 'check_search', 'Answer', 'Gathered',
-           'find_live']
+           'PAGE_SIZE', 'GUESTS_GET', 'OPEN_CODES', 'FILES', 'COMMONS_ASKS', 'WORDS', 'ENGINES', 'MOST', 'Found',
+           'one_line', 'is_web', 'SearchError', 'Busy', 'NoMore', 'no_connection', 'no_answer', 'seconds_left',
+           'patiently', 'is_open', 'ask_ddgs', 'ddgs_problem', 'first_ddgs_page', 'ddgs_pages', 'read_answer',
+           'status_error', 'ask_site', 'json_object', 'license_name', 'from_openverse', 'openverse_pages',
+           'without_tags', 'from_commons', 'commons_pages', 'drawn_photos', 'pages_until', 'check_search', 'Answer',
+           'Gathered', 'find_live']
 
 # %% ../../nbs/engine/search_engines.ipynb #04388442
 import html
@@ -24,9 +24,13 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from .drawing_server import drawing_urls
 from .drawings import LABELS
-from .files import USER_AGENT, counted, retry_after, within
+from .fetch import (NO_ANSWER, NO_PROXY, Refused, certificates, proxy_for, proxy_parts,
+                                     why_no_connection)
+from .files import UNSEEN, USER_AGENT, counted, retry_after, visible, within
 
 # %% ../../nbs/engine/search_engines.ipynb #57fc9aa8
 @dataclass(frozen=True)
@@ -45,11 +49,11 @@ class Found:
 # %% ../../nbs/engine/search_engines.ipynb #38f2d56e
 def one_line(value: object) -> str:
     "A stranger's text on one line; '' for nothing."
-    return '' if value is None else ' '.join(str(value).split())
+    return '' if value is None else visible(' '.join(str(value).split()))
 
 def is_web(url: object) -> bool:
     "Is this the address of something on the web? Not one of a file, a script or another kind."
-    return isinstance(url, str) and bool(re.fullmatch(r'https?://[^\x00-\x1f\x7f-\x9f]+', url))
+    return isinstance(url, str) and bool(re.match('https?://.', url)) and not UNSEEN.search(url)
 
 # %% ../../nbs/engine/search_engines.ipynb #241f4cd2
 class SearchError(RuntimeError):
@@ -164,16 +168,25 @@ SITES = dict(openverse='https://api.openverse.org/v1/images/',
              commons='https://commons.wikimedia.org/w/api.php')
 MAX_ANSWER = 10_000_000   # bytes; a page of results is far smaller
 
+def _proxy(url: str) -> Any:
+    "The proxy that the environment names for `url`, as httpx wants it. Raises `Refused`."
+    proxy = proxy_for(url)
+    if not proxy:
+        return None
+    address, _, signed_in = proxy_parts(proxy)
+    return httpx.Proxy(address, auth=signed_in)
+
 def read_answer(
     url: str,
     params: dict,                        # what is asked
     seconds: float,                      # for each part of the answer
 ) -> tuple[int, Mapping, bytes]:
-    "HTTP status, headers and body of the answer; the body ends soon after `MAX_ANSWER`."
-    import httpx
+    """HTTP status, headers and body of the answer; the body ends soon after `MAX_ANSWER`.
+    Raises `OSError` and `Refused` for what the environment says of proxies and certificates."""
     body = b''
-    with httpx.stream('GET', url, params=params, headers={'User-Agent': USER_AGENT},
-                      timeout=seconds, follow_redirects=True) as answer:
+    client = httpx.Client(verify=certificates(), proxy=_proxy(url), trust_env=False, timeout=seconds,
+                          headers={'User-Agent': USER_AGENT}, follow_redirects=True)
+    with client, client.stream('GET', url, params=params) as answer:
         for piece in answer.iter_bytes():
             body += piece
             if len(body) > MAX_ANSWER:
@@ -200,20 +213,31 @@ def status_error(
     return SearchError(f'{site} refuses to answer ({status})', OTHER)
 
 # %% ../../nbs/engine/search_engines.ipynb #4e1cf217
+def _no_connection_to(site: str, error: Exception) -> SearchError:
+    "What the failure of a connection means: who is in the way, where that is known."
+    reason = why_no_connection(error)
+    if reason in ('', NO_ANSWER):
+        through_proxy = reason and proxy_for(SITES[site])
+        return SearchError(NO_PROXY, OTHER) if through_proxy else no_connection()
+    return SearchError(f'{site}: {reason}', OTHER)
+
 def ask_site(
     site: str,       # 'openverse' or 'commons'
     params: dict,    # what is asked
     end: float,      # when to give up
 ) -> dict:
     "The answer of `site`. Raises `Busy` if asking again may help, else `SearchError`."
-    import httpx
     seconds = seconds_left(end)
     try:
         status, headers, body = within(seconds, read_answer, SITES[site], params, seconds)
     except (TimeoutError, httpx.TimeoutException):
         raise no_answer(seconds) from None
-    except httpx.HTTPError:
-        raise no_connection() from None
+    except OSError as error:   # the environment names certificates that aren't there
+        raise SearchError(str(error)) from None
+    except Refused as refused:   # or a proxy that is none
+        raise SearchError(str(refused), f'correct or unset it, or {OTHER}') from None
+    except httpx.HTTPError as error:
+        raise _no_connection_to(site, error) from None
     pause = retry_after(headers.get('Retry-After', ''))
     if status != 200:
         raise status_error(site, status, pause)
@@ -356,10 +380,12 @@ def pages_until(
                           f'update cat_or_dog, or {OTHER}') from None
 
 # %% ../../nbs/engine/search_engines.ipynb #1d748b28
+MOST = 100_000   # photos of one search: hundreds of times what a first model needs
+
 def check_search(query: str, n: int, source: object, license: str) -> None:
     "Raise `ValueError`, with what to do, for a search that cannot work."
-    if not query.strip() or n < 1:
-        raise ValueError(f'A search needs words, and n of 1 or more; this one has {query!r} and n={n}.')
+    if not query.strip() or not 1 <= n <= MOST:
+        raise ValueError(f'A search needs words, and n from 1 to {MOST:,}; this one has {query!r} and n={n}.')
     if license not in ('', 'open'):
         raise ValueError(f"There is no license={license!r}: use 'open', or '' for any.")
     sources = ['auto', *ENGINES, 'drawings']

@@ -8,6 +8,7 @@ __all__ = ['Clocks', 'clocked_protocol', 'WithClocks', 'listen', 'address_of', '
 
 # %% ../../nbs/engine/server.ipynb #f07cfcd5
 import asyncio
+import re
 import socket
 import threading
 import warnings
@@ -64,7 +65,8 @@ def clocked_protocol(clocks: Clocks) -> type[asyncio.Protocol]:
             self.eof_received = self.inner.eof_received
 
         def connection_made(self, transport: Any) -> None:
-            self.client = transport.get_extra_info('peername')[:2]
+            # Somebody who hangs up at once has no name any more.
+            self.client = (transport.get_extra_info('peername') or ('', id(transport)))[:2]
             clocks.opened(self.client, transport)
             self.inner.connection_made(transport)
 
@@ -80,7 +82,7 @@ class WithClocks:
         self.clocks = clocks
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        client = tuple(scope['client'])
+        client = tuple(scope['client'] or ())
         self.clocks.stop(client)
         try:
             await self.app(scope, receive, send)
@@ -99,6 +101,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 # %% ../../nbs/engine/server.ipynb #e6ae3325
 _CALLED = {'0.0.0.0': '127.0.0.1', '::': '[::1]', '::1': '[::1]'}   # what listens there is called by this
+_NAME = re.compile(r'(\*\.)?[\w-]+(\.[\w-]+)*|\[[0-9a-f:.]+\]|\*', re.I)
 _THIS_COMPUTER = '127.0.0.1', 'localhost', '::1'
 
 def address_of(listening: socket.socket, host: str) -> str:
@@ -106,7 +109,11 @@ def address_of(listening: socket.socket, host: str) -> str:
     return f'http://{_CALLED.get(host, host)}:{listening.getsockname()[1]}/'
 
 def names_for(host: str, more: Sequence[str]) -> Sequence[str]:
-    "Names under which a page that listens on `host` may be called."
+    "Names under which a page that listens on `host` may be called. Raises `ValueError` for what is no name."
+    for name in more:
+        if not _NAME.fullmatch(name):
+            raise ValueError(f'{name!r} is not the name of a host: '
+                             'give one such as hub.example.org, without https:// and without a port.')
     if host in _THIS_COMPUTER:
         return [*LOCAL_HOSTS, *more]
     return [*LOCAL_HOSTS, host, *more] if more else ['*']
