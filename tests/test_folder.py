@@ -256,7 +256,7 @@ def test_a_table_gives_labels(tmp_path, text):
     table.write_text(text, encoding='utf-8', newline='')
     photos = labelled_photos(tmp_path/'photos', labels=table)
     assert labels_by_file(photos) == {'a.jpg': 'cat', 'sub/b.jpg': 'dog'}
-    assert any('it is not in labels.csv' in note for note in photos.notes)
+    assert any('it has no label in labels.csv' in note for note in photos.notes)
 
 
 @pytest.mark.parametrize('data, sentence', [(b'', "no column 'file'"), (b'name,label\n', "no column 'file'"),

@@ -665,7 +665,7 @@ def main(
     except Exception as error:
         if not is_expected(error):
             raise
-        name = f' {typed[0]}' if typed and typed[0] in COMMANDS else ''
+        name = typed[0] if typed else ''
         with speaking(language):
-            say(f'cat-or-dog{name}: {one_sentence(error)}')
+            say(f'cat-or-dog {name}: {one_sentence(error)}')
         return REFUSED

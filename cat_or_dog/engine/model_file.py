@@ -60,7 +60,7 @@ def model_card(
     sentences = advice(counts, meta.get('validation')) if counts else []
     lines = [
         f'# {name}', '',
-        f'{_CARD}{", ".join(meta["labels"])}. '
+        f'A model that tells photos of these apart: {", ".join(meta["labels"])}. '
         'Read it with `cat_or_dog.predict.Classifier`, or any program for ONNX files.', '',
         f'- **Input**: `photo`, uint8 (n, {size}, {size}, 3), RGB; the way is `{meta["resize"]}`.',
         f'- **Trained on**: {_listed(counts)}. Hash of the photos: {known("photos_hash")}. '
