@@ -291,11 +291,11 @@ def test_slider_of_a_trusted_page(jupyter, page, where):
     slider = scrolled_to(page, '[data-live] input[type=range]')
     said = page.locator('[data-live] output')
     expect(said).to_contain_text('From 0.50 on')
-    before = said.inner_text()
+    before = said.text_content()
     press(page, slider, 'ArrowLeft', 47)
     expect(said).to_contain_text('From 0.03 on')
-    found = [int(re.search(r'Found: (\d+)', text)[1]) for text in (before, said.inner_text())]
-    alarms = [int(re.search(r'alarms: (\d+)', text)[1]) for text in (before, said.inner_text())]
+    found = [int(re.search(r'Found: (\d+)', text)[1]) for text in (before, said.text_content())]
+    alarms = [int(re.search(r'alarms: (\d+)', text)[1]) for text in (before, said.text_content())]
     assert found[1] > found[0] and alarms[1] > alarms[0]   # more dogs, and more cats with them
     screenshot(page, f'live-threshold-{where}-widgets{jupyter.version}', full_page=False)
 
@@ -307,17 +307,17 @@ def test_line_and_ball_of_a_trusted_page(jupyter, page, where):
     canvas = scrolled_to(page, '[data-live] canvas')
     line = page.locator('[data-live]').first
     said, push = line.locator('output'), line.get_by_label('push the line')
-    before = said.inner_text()
+    before = said.text_content()
     press(page, line.get_by_label('turn the line'), 'ArrowRight', 40)
     expect(said).not_to_have_text(before)
-    before = said.inner_text(), float(push.input_value())
+    before = said.text_content(), float(push.input_value())
     box = canvas.bounding_box()
     x, y = box['x'] + box['width']/2, box['y'] + box['height']/2
     page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.move(x, y - box['height']/6, steps=5)
     page.mouse.up()
-    assert said.inner_text() != before[0] and float(push.input_value()) != before[1]
+    assert said.text_content() != before[0] and float(push.input_value()) != before[1]
     screenshot(page, f'live-line-{where}-widgets{jupyter.version}', full_page=False)
     step = scrolled_to(page, 'button:text-is("one step")')
     press(page, step, 'Enter', 1)
