@@ -707,7 +707,7 @@ def test_check_tells_what_it_found_where_nothing_may_be_moved(tmp_path, monkeypa
     assert main(['check', str(tmp_path), '--apply']) == 1
     said = capsys.readouterr().out
     assert 'b.jpg: the file is damaged' in said and 'it cannot be moved (Permission denied)' in said
-    assert said.endswith('2 failed; 1 are in .set-aside now, 1 could not be moved.\n')
+    assert said.endswith('2 failed; 1 now in .set-aside, 1 could not be moved.\n')
     assert {file.name for file in tmp_path.glob('*.jpg')} == {'a.jpg', 'b.jpg'}
 
 

@@ -29,14 +29,14 @@ FRONT = '''<!doctype html>
 <meta http-equiv="refresh" content="0; url=nbs/index.html">
 <a href="nbs/index.html">cat_or_dog</a> ・ <a href="nbs/ja/index.html" lang="ja">日本語</a></html>
 '''
-SEARCH = '''# Search
+SEARCH = '''# {title}
 
-```{raw} html
+```{{raw}} html
 <link href="../pagefind/pagefind-ui.css" rel="stylesheet">
 <div id="search"></div>
 <script src="../pagefind/pagefind-ui.js"></script>
 <script>
-  new PagefindUI({element: "#search", showImages: false, showSubResults: true, autofocus: true});
+  new PagefindUI({{element: "#search", showImages: false, showSubResults: true, autofocus: true}});
 </script>
 ```
 '''
@@ -62,8 +62,8 @@ templates_path = ['_templates']
 autodoc_typehints = 'signature'
 autodoc_mock_imports = []
 '''
-SEARCH_LINK = '''<div class="sidebar-search-container" style="padding: .5rem 1rem">
-<a href="{{ pathto('search/index') }}">Search / 検索</a></div>
+SEARCH_LINK = '''<div style="padding: .5rem 1rem"><a href="{{ pathto('search/index') }}">Search</a> ・
+<a href="{{ pathto('search/ja') }}" lang="ja">検索</a></div>
 '''
 
 
@@ -84,7 +84,7 @@ def docments_as_fields(app, what, name, thing, options, lines):
 
 def language_of_page(app, page, template, context, doctree):
     "Japanese pages say so, for fonts, hyphenation and the search."
-    context['language'] = 'ja' if page.startswith('nbs/ja/') else 'en'
+    context['language'] = 'ja' if page.startswith('nbs/ja/') or page == 'search/ja' else 'en'
 
 
 def setup(app):
@@ -106,7 +106,7 @@ def toc() -> str:
     parts = {'The lesson': entries(lesson_pages()), '日本語版': entries(JAPANESE),
              'The engine rooms': entries(engine_pages()),
              'How it is kept': entries([*PAPERS, *sorted((ROOT/'benchmarks').glob('*.md'))]),
-             'Reference': ['      - file: search/index', '      - file: api/index']}
+             'Reference': [f'      - file: {name}' for name in ('search/index', 'search/ja', 'api/index')]}
     lines = ['root: nbs/index', 'subtrees:']
     for caption, some in parts.items():
         lines += [f'  - caption: {caption}', '    entries:', *some]
@@ -143,7 +143,8 @@ def write_source() -> None:
     write_api(SOURCE/'api')
     version = re.search(r'^version = (\S+)', (ROOT/'settings.ini').read_text(encoding='utf-8'), re.M)[1]
     conf = CONF.format(tools=str(ROOT/'tools'), version=version)
-    for name, text in {'conf.py': conf, '_toc.yml': toc(), 'search/index.md': SEARCH,
+    for name, text in {'conf.py': conf, '_toc.yml': toc(), 'search/index.md': SEARCH.format(title='Search'),
+                       'search/ja.md': SEARCH.format(title='検索'),
                        '_templates/search-link.html': SEARCH_LINK}.items():
         (SOURCE/name).parent.mkdir(exist_ok=True)
         (SOURCE/name).write_text(text, encoding='utf-8')
