@@ -7,7 +7,7 @@ __all__ = ['NEW', 'KNOWN', 'MOVED', 'ALIKE', 'REMOVED', 'FROM_THE_APP', 'TAKEN_B
            'MOST_TWINS', 'TeachError', 'label_home', 'Change', 'Hint', 'what_helps', 'KnownFeatures', 'small_jpeg',
            'PhotoFolder', 'Shown', 'shown', 'same_bytes', 'twin_of', 'put', 'reverse', 'table_of_known', 'Classroom']
 
-# %% ../../nbs/engine/teach.ipynb #bcf8bd4f
+# %% ../../nbs/engine/teach.ipynb #08df228d
 import hashlib
 import threading
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ from .quick import Table, train_head
 from .scores import ENOUGH, FEW, LOPSIDED, WORST
 from ..predict import Classifier
 
-# %% ../../nbs/engine/teach.ipynb #9c483520
+# %% ../../nbs/engine/teach.ipynb #8c677226
 class TeachError(ValueError):
     """What a classroom cannot do, in one sentence.
 
@@ -45,7 +45,7 @@ class TeachError(ValueError):
         self.code = code
         self.about = about
 
-# %% ../../nbs/engine/teach.ipynb #4294cd4e
+# %% ../../nbs/engine/teach.ipynb #765bb396
 def label_home(
     root: Path,      # a folder of photos; it need not be there yet
 ) -> Path:           # `root`, or its `train`
@@ -62,7 +62,7 @@ def label_home(
     known = [folder for folder in folders if folder]
     return known[0].parent if known else root
 
-# %% ../../nbs/engine/teach.ipynb #124173b9
+# %% ../../nbs/engine/teach.ipynb #19ecf7aa
 NEW, KNOWN, MOVED, ALIKE, REMOVED = 'new', 'known', 'moved', 'alike', 'removed'
 FROM_THE_APP = 'from the app'   # in the manifest, where other rows name a search engine
 TAKEN_BACK = 'taken back'
@@ -77,7 +77,7 @@ class Change:
     opened: bool = False         # was the label new?
     number: int = 0              # for `Classroom.undo`
 
-# %% ../../nbs/engine/teach.ipynb #610c759e
+# %% ../../nbs/engine/teach.ipynb #f7dfbcbe
 @dataclass(frozen=True)
 class Hint:
     "What would help a model most."
@@ -105,7 +105,7 @@ def what_helps(
             return Hint('worst', label, row['errors'], m=row['n'])
     return Hint('fine')
 
-# %% ../../nbs/engine/teach.ipynb #c1423351
+# %% ../../nbs/engine/teach.ipynb #0cc2e0ea
 CHUNK = 64   # photos that are read between two looks at the clock
 
 class KnownFeatures:
@@ -113,7 +113,7 @@ class KnownFeatures:
     def __init__(self, size: int):
         self.size = size
         self.progress = 0, 0
-        self._rows: dict[tuple, Any] = {}
+        self._rows: dict[tuple, np.ndarray] = {}
 
     @staticmethod
     def _key(file: Path) -> tuple:
@@ -127,22 +127,26 @@ class KnownFeatures:
         "The features of `file` are `numbers`, float32 (1280,)."
         self._rows[self._key(file)] = numbers
 
-    def of(self, files: Sequence[Path]) -> list:   # for each float (1280,), or a `PhotoError`
-        "The features of each file."
-        keys = [self._key(file) for file in files]
-        new = [key for key in dict.fromkeys(keys) if key not in self._rows]
-        for start in range(0, len(new), CHUNK):
-            self.progress = start, len(new)
-            some = new[start:start + CHUNK]
-            self._rows.update(zip(some, read_features([file for file, *_ in some], self.size), strict=True))
-        self.progress = len(new), len(new)
-        found = [self._rows[key] for key in keys]
-        for key, row in zip(keys, found):   # what could not be read now may be mended later
-            if isinstance(row, PhotoError):
-                self._rows.pop(key, None)
+    def _read(self, files: list[Path]) -> list:
+        found = []
+        for start in range(0, len(files), CHUNK):
+            self.progress = start, len(files)
+            found += read_features(files[start:start + CHUNK], self.size)
+        self.progress = len(files), len(files)
         return found
 
-# %% ../../nbs/engine/teach.ipynb #a79422d7
+    def of(self, files: Sequence[Path]) -> list:   # for each float (1280,), or a `PhotoError`
+        "The features of each file. What cannot be read now is tried again the next time."
+        keys = [self._key(file) for file in files]
+        here: dict[tuple, Any] = {key: self._rows.get(key) for key in keys}
+        new = [key for key, row in here.items() if row is None]
+        for key, row in zip(new, self._read([file for file, *_ in new]), strict=True):
+            here[key] = row
+            if not isinstance(row, PhotoError):
+                self._rows[key] = row
+        return [here[key] for key in keys]
+
+# %% ../../nbs/engine/teach.ipynb #c4b2bc88
 KEPT_SIDE = 640      # longest side of a photo that is kept, in pixels
 MOST_LABELS = 100
 _HASH_LETTERS = 16   # of a file's name, as in a download
@@ -248,7 +252,7 @@ class PhotoFolder:
                 (folder/MANIFEST).unlink(missing_ok=True)
                 folder.rmdir()
 
-# %% ../../nbs/engine/teach.ipynb #3ee6a489
+# %% ../../nbs/engine/teach.ipynb #bc1ab264
 MOST_TWINS = 5   # photos that are opened for a second look
 
 @dataclass
@@ -297,7 +301,7 @@ def twin_of(
                 return file
     return None
 
-# %% ../../nbs/engine/teach.ipynb #0a92fb52
+# %% ../../nbs/engine/teach.ipynb #7aa5b0e2
 def _moved(photos: LabelledPhotos, i: int, folder: Path, label: str) -> Change:
     "A photo that is here already: nothing to do, or it gets its other label. Raises `TeachError`."
     file = photos.files[i]
@@ -333,7 +337,7 @@ def reverse(shelf: PhotoFolder, change: Change) -> None:
     elif change.before:
         move_photo(change.file, change.before.parent)
 
-# %% ../../nbs/engine/teach.ipynb #1bc0bf12
+# %% ../../nbs/engine/teach.ipynb #a278bc4e
 def _check(counts: Mapping[str, int], folder: Path) -> None:
     "Raise `TeachError` if that is not enough to learn from."
     lost = [label for label, n in counts.items() if not n]
