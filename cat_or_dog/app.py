@@ -12,7 +12,9 @@ import ipywidgets as widgets
 from fastcore.xml import P, to_xml
 
 from .engine.cards import answer, new_button, sentences, shown
+from .engine.corrections import card_with_question
 from .engine.photo import NamedBytes
+from .engine.teach_page import classroom_of
 from .predict import Classifier
 
 _all_ = ['answer']   # people look for it here
@@ -32,9 +34,11 @@ def uploads(
 def app(
     model: Classifier,
     language: str = 'en',   # or 'ja'
+    teach: Any = None,      # the folder that `model` was trained on: then it can be corrected
 ) -> widgets.VBox:          # show it by making it the last line of a cell
     "An upload button for photos, and below it what `model` says about each. Raises `ValueError`."
     words, status, cards = sentences(model, language), widgets.HTML(), widgets.VBox()
+    room = classroom_of(model, teach) if teach else None
     box = widgets.VBox()
     def say(sentence):
         status.value = to_xml(P(sentence, role='status', style='margin:4px 0'))
@@ -49,7 +53,8 @@ def app(
             say(words['progress'].format(done=i, all=len(photos)))
             read, html = shown(model, photo, words)
             good += read
-            cards.children += (widgets.HTML(html),)
+            asked = card_with_question(room, photo, words, language) if room and read else widgets.HTML(html)
+            cards.children += (asked,)
         say(words['done_all' if good == len(photos) else 'done'].format(good=good, bad=len(photos) - good))
         ready()
     say(words['about'])

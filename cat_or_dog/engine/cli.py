@@ -248,17 +248,37 @@ def clean(
     apply: bool = False,  # set aside the copies that are not needed; labels are yours to decide
     size: int = 256,      # side of the squares that the model sees, in pixels
     seed: int = 42,       # for the same result every time
+    map: str = '',        # also draw a map of the photos with the suspects marked, as a picture: map.png
     as_json: bool = False,
 ) -> int:
     "List photos with a probably wrong label, and photos that are there twice."
     from cat_or_dog.engine.clean import suspects, table
+    if map:
+        _check_picture(map)
     with on_stderr():
         found = suspects(folder, size, seed)
+        if map:
+            _draw_map(folder, size, map)
     if as_json:
         result({'suspects': [as_row(one) for one in found]})
     else:
         print(table(found))
     return set_copies_aside(found) if apply else OK
+
+# %% ../../nbs/engine/cli.ipynb #569ab411
+def _check_picture(file: str) -> None:
+    "Raise now what saving a picture there would raise later."
+    from cat_or_dog.engine.files import check_can_save
+    if Path(file).suffix.lower() not in ('.png', '.jpg', '.jpeg', '.webp'):
+        raise ValueError(f'{file}: a map is a picture; give a name that ends in .png or .jpg.')
+    check_can_save(file, 'The map')
+
+def _draw_map(folder: str, size: int, file: str) -> None:
+    "The photos as the model sees them, in one picture."
+    from cat_or_dog.engine.photo_map import photo_map, still_map
+    picture = still_map(photo_map(folder, size=size))
+    picture.save(file)
+    say(f'{file}: a map of the photos; what looks alike to the model lies close together.')
 
 # %% ../../nbs/engine/cli.ipynb #926149d3
 def as_row(suspect: Any) -> dict:

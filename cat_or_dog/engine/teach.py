@@ -7,7 +7,7 @@ __all__ = ['NEW', 'KNOWN', 'MOVED', 'ALIKE', 'REMOVED', 'FROM_THE_APP', 'TAKEN_B
            'MOST_TWINS', 'TeachError', 'label_home', 'Change', 'Hint', 'what_helps', 'KnownFeatures', 'small_jpeg',
            'PhotoFolder', 'Shown', 'shown', 'same_bytes', 'twin_of', 'put', 'reverse', 'table_of_known', 'Classroom']
 
-# %% ../../nbs/engine/teach.ipynb #08df228d
+# %% ../../nbs/engine/teach.ipynb #bf6a0af1
 import hashlib
 import threading
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ from .quick import Table, train_head
 from .scores import ENOUGH, FEW, LOPSIDED, WORST
 from ..predict import Classifier
 
-# %% ../../nbs/engine/teach.ipynb #8c677226
+# %% ../../nbs/engine/teach.ipynb #ac26e5b9
 class TeachError(ValueError):
     """What a classroom cannot do, in one sentence.
 
@@ -45,7 +45,7 @@ class TeachError(ValueError):
         self.code = code
         self.about = about
 
-# %% ../../nbs/engine/teach.ipynb #765bb396
+# %% ../../nbs/engine/teach.ipynb #f35354b6
 def label_home(
     root: Path,      # a folder of photos; it need not be there yet
 ) -> Path:           # `root`, or its `train`
@@ -62,7 +62,7 @@ def label_home(
     known = [folder for folder in folders if folder]
     return known[0].parent if known else root
 
-# %% ../../nbs/engine/teach.ipynb #19ecf7aa
+# %% ../../nbs/engine/teach.ipynb #be2af5af
 NEW, KNOWN, MOVED, ALIKE, REMOVED = 'new', 'known', 'moved', 'alike', 'removed'
 FROM_THE_APP = 'from the app'   # in the manifest, where other rows name a search engine
 TAKEN_BACK = 'taken back'
@@ -77,7 +77,7 @@ class Change:
     opened: bool = False         # was the label new?
     number: int = 0              # for `Classroom.undo`
 
-# %% ../../nbs/engine/teach.ipynb #f7dfbcbe
+# %% ../../nbs/engine/teach.ipynb #ed9b7568
 @dataclass(frozen=True)
 class Hint:
     "What would help a model most."
@@ -105,7 +105,7 @@ def what_helps(
             return Hint('worst', label, row['errors'], m=row['n'])
     return Hint('fine')
 
-# %% ../../nbs/engine/teach.ipynb #0cc2e0ea
+# %% ../../nbs/engine/teach.ipynb #f9de652b
 CHUNK = 64   # photos that are read between two looks at the clock
 
 class KnownFeatures:
@@ -146,7 +146,7 @@ class KnownFeatures:
                 self._rows[key] = row
         return [here[key] for key in keys]
 
-# %% ../../nbs/engine/teach.ipynb #c4b2bc88
+# %% ../../nbs/engine/teach.ipynb #9eb7a72b
 KEPT_SIDE = 640      # longest side of a photo that is kept, in pixels
 MOST_LABELS = 100
 _HASH_LETTERS = 16   # of a file's name, as in a download
@@ -252,7 +252,7 @@ class PhotoFolder:
                 (folder/MANIFEST).unlink(missing_ok=True)
                 folder.rmdir()
 
-# %% ../../nbs/engine/teach.ipynb #bc1ab264
+# %% ../../nbs/engine/teach.ipynb #99c47f03
 MOST_TWINS = 5   # photos that are opened for a second look
 
 @dataclass
@@ -301,7 +301,7 @@ def twin_of(
                 return file
     return None
 
-# %% ../../nbs/engine/teach.ipynb #7aa5b0e2
+# %% ../../nbs/engine/teach.ipynb #65596152
 def _moved(photos: LabelledPhotos, i: int, folder: Path, label: str) -> Change:
     "A photo that is here already: nothing to do, or it gets its other label. Raises `TeachError`."
     file = photos.files[i]
@@ -337,7 +337,7 @@ def reverse(shelf: PhotoFolder, change: Change) -> None:
     elif change.before:
         move_photo(change.file, change.before.parent)
 
-# %% ../../nbs/engine/teach.ipynb #a278bc4e
+# %% ../../nbs/engine/teach.ipynb #71c4d02e
 def _check(counts: Mapping[str, int], folder: Path) -> None:
     "Raise `TeachError` if that is not enough to learn from."
     lost = [label for label, n in counts.items() if not n]
@@ -384,6 +384,11 @@ class Classroom:
         "How many photos each label has. Raises `TeachError`."
         with self._writing:
             return self.shelf.counts()
+
+    def read_all(self) -> None:
+        "Compute the features of all photos now, so that nobody waits for them later."
+        with suppress(TeachError):
+            self.known.of(self.shelf.photos().files)
 
     def changed(self) -> None:
         "Somebody else has put photos into the folder, a download say: the model does not know them yet."

@@ -306,5 +306,21 @@ find('save').onclick = async () => {
   say(text('saved', said))
 }
 
+// ── The map ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const MAP_WORDS = ['map', 'photo', 'doubt', 'doubted', 'press', 'near']
+async function drawMap() {
+  if (!find('map').open) return
+  say(text('drawing_map'))
+  const data = await fetch('teach/map').then(response => response.json()).catch(() => ({code: 'connection'}))
+  if (data.code) return say(sentence(text, data, ''))
+  data.words = Object.fromEntries([['comma', text('comma')], ...MAP_WORDS.map(word => [word, text(`map_${word}`)])])
+  data.names = data.names.map(nameOf)
+  for (const photo in data.doubts) data.doubts[photo] = nameOf(data.doubts[photo])
+  photoMap(find('map-place'), data)
+  say('')
+}
+find('map').ontoggle = drawMap
+
 for (const link of document.querySelectorAll('nav a')) if (link.hreflang == language) link.setAttribute('aria-current', 'true')
 refresh()
