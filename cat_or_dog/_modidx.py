@@ -1428,4 +1428,5 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
             'cat_or_dog.search': { 'cat_or_dog.search._auto': ('search.html#_auto', 'cat_or_dog/search.py'),
                                    'cat_or_dog.search.find_photos': ('search.html#find_photos', 'cat_or_dog/search.py'),
                                    'cat_or_dog.search.search_images': ('search.html#search_images', 'cat_or_dog/search.py')},
+            'cat_or_dog.teach': {'cat_or_dog.teach.teach': ('teach.html#teach', 'cat_or_dog/teach.py')},
             'cat_or_dog.train': {'cat_or_dog.train.train': ('train.html#train', 'cat_or_dog/train.py')}}}

@@ -1,7 +1,7 @@
-"""Teaching: a folder that loses nothing, a page that keeps what it is given with consent, the whole loop in a browser."""
+"""Teaching: a folder that loses nothing, a page that keeps what it may, the whole loop in a browser."""
+import base64
 import errno
 import json
-import os
 import re
 import signal
 import subprocess
@@ -9,14 +9,13 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 
 import httpx
 import pytest
 from browser import barriers, chromium, screenshot
 from hostile import BAD, GOOD
-from PIL import Image
 from pictures import save_drawings, saved
+from PIL import Image
 from starlette.testclient import TestClient
 
 from cat_or_dog.engine import teach
@@ -63,8 +62,9 @@ def test_a_photo_is_kept_under_its_hash_with_a_row_and_without_its_secrets(room,
     assert change.file.name == f'{row.hash[:16]}.jpg' and b'my garden' not in change.file.read_bytes()
 
 
-@pytest.mark.parametrize('label', ['../dog', '..', '/etc', 'a/b', 'a\\b', '.set-aside', '', ' ', 'CON', 'x'*300, 'a\0b',
-                                   'Cat'])
+ODD = '../dog', '..', '/etc', 'a/b', 'a\\b', '.set-aside', '', ' ', 'CON', 'x'*300, 'a\0b', 'Cat'
+
+@pytest.mark.parametrize('label', ODD)
 def test_labels_stay_in_the_folder(room, folder, label):
     before = sorted(folder.parent.rglob('*'))
     with pytest.raises(TeachError) as error:
@@ -225,8 +225,10 @@ def test_twenty_corrections_at_once(room, folder):
         return room.show(drawing('dog', 100 + number), 'wolf'), room.train()
     with ThreadPoolExecutor(20) as pool:
         done = list(pool.map(correct, range(20)))
-    assert room.counts() == {'cat': 6, 'dog': 6, 'wolf': 20} and all('wolf' in model.labels for _, model in done)
-    assert {row.file for row in read_manifest(folder/'wolf').values()} == {change.file.name for change, _ in done}
+    assert room.counts() == {'cat': 6, 'dog': 6, 'wolf': 20}
+    assert all('wolf' in model.labels for _, model in done)
+    rows = read_manifest(folder/'wolf').values()
+    assert {row.file for row in rows} == {change.file.name for change, _ in done}
     assert room.train().metadata['photos_per_label'] == room.counts()
     assert not list(folder.rglob('.*.part'))
 
@@ -273,8 +275,8 @@ def test_the_folder_must_be_the_models_own(own_model, folder, tmp_path):
 @pytest.mark.parametrize('more', [['--host', '0.0.0.0'], ['--allow-host', 'hub.example']])
 def test_only_this_computer_may_teach(own_model, folder, tmp_path, more):
     own_model.save(tmp_path/'model.onnx')
-    done = subprocess.run([*command, 'app', '--model', tmp_path/'model.onnx', '--teach', folder, '--port', '0', *more],
-                          capture_output=True, text=True)
+    asked = 'app', '--model', tmp_path/'model.onnx', '--teach', folder, '--port', '0'
+    done = subprocess.run([*command, *asked, *more], capture_output=True, text=True)
     assert done.returncode == 1 and done.stderr.count('\n') == 1 and 'only for this computer' in done.stderr
 
 
@@ -287,10 +289,12 @@ def client(folder):
                                      {'origin': 'https://stranger.example'}, {'origin': 'null'}])
 def test_another_site_may_not_teach(client, folder, headers):
     before = photos_below(folder)
-    for method, path in [('POST', 'show?label=cat'), ('POST', 'correct?label=cat'), ('POST', 'add?label=x'), ('POST', 'train'),
-                         ('POST', 'save'), ('GET', 'state'), ('POST', 'search?label=cat'), ('POST', 'undo?number=1'),
-                         ('GET', 'picture?photo=x'), ('POST', 'remove?photo=x'), ('POST', 'take_back?number=1')]:
-        assert client.request(method, f'/teach/{path}', headers=headers).status_code == 403, path
+    posts = ('show?label=cat', 'correct?label=cat', 'add?label=x', 'train', 'save', 'search?label=cat',
+             'undo?number=1', 'remove?photo=x', 'take_back?number=1', 'close?label=cat')
+    for path in posts:
+        assert client.post(f'/teach/{path}', headers=headers).status_code == 403, path
+    for path in ('state', 'progress', 'map', 'picture?photo=x'):
+        assert client.get(f'/teach/{path}', headers=headers).status_code == 403, path
     assert photos_below(folder) == before and not (folder/'model.onnx').exists()
     assert client.get('/teach/state', headers={'host': 'stranger.example'}).status_code == 400
 
@@ -318,7 +322,8 @@ def test_the_loop_without_a_browser(client, folder):
     for number in range(3):
         client.post('/teach/show?label=鳥', content=drawing('dog', 30 + number))
     said = client.post('/teach/train').json()
-    assert said['labels'] == ['cat', 'dog', '鳥'] and said['hint'] == dict(code='few', label='鳥', n=3, other='', m=20)
+    assert said['labels'] == ['cat', 'dog', '鳥']
+    assert said['hint'] == dict(code='few', label='鳥', n=3, other='', m=20)
     assert client.post('/teach/close?label=鳥').json()['code'] == 'label'
     assert client.post('/teach/search?label=cat').json()['kept'] > 5
     assert not client.get('/teach/state').json()['fresh']
@@ -369,15 +374,15 @@ def test_killed_among_twenty_corrections(own_model, folder, tmp_path):
             time.sleep(.005)
         process.kill()
         answered = [answer.result() for answer in answers]
-    good = [photo for photo, answer in zip(photos, answered) if answer is not None and answer.status_code == 200]
+    good = [photo for photo, answer in zip(photos, answered) if answer and answer.status_code == 200]
     assert good
     room = Classroom(folder, size=SIZE)
     for photo in good:                                        # what was answered is there
         assert room.show(photo, 'wolf').kind == KNOWN
     for file in labelled_photos(folder).files:                # and nothing is half there
         Image.open(file).load()
-    with running(*command) as (url, _), ThreadPoolExecutor(20) as pool:   # the rest can follow
-        again = list(pool.map(lambda photo: send(url, 'correct', 'wolf', photo), photos))
+    with running(*command) as (url, _), ThreadPoolExecutor(20) as pool:
+        again = list(pool.map(lambda photo: send(url, 'correct', 'wolf', photo), photos))   # the rest follows
     assert {answer.status_code for answer in again} == {200}
     assert Classroom(folder, size=SIZE).counts() == {'cat': 6, 'dog': 6, 'wolf': 20}
     rows = [row for row in read_manifest(folder/'wolf').values() if row.status == KEPT]
@@ -432,7 +437,8 @@ def test_correct_it_on_the_page(open_page, own_model, folder, tmp_path):
     model, before = own_model.save(tmp_path/'model.onnx'), photos_below(folder)
     with running('app', '--model', model, '--teach', folder) as (url, _):
         opened = open_page(url)
-        choose(opened, opened.get_by_role('button', name='Choose photos'), as_upload('dog', 70), as_upload('cat', 71))
+        button = opened.get_by_role('button', name='Choose photos')
+        choose(opened, button, as_upload('dog', 70), as_upload('cat', 71))
         opened.locator('.card.done').nth(1).wait_for()
         card = opened.locator('.card').first
         assert photos_below(folder) == before
@@ -498,8 +504,8 @@ def test_the_whole_loop_with_drawings(open_page, teaching):
     opened.get_by_role('heading', name='wolf', level=3).wait_for(state='detached')
     opened.get_by_role('button', name='Save the model').click()
     status(opened, 'Saved as')
-    done = subprocess.run([*command, 'evaluate', folder, '--model', folder/'model.onnx', '--json'], capture_output=True,
-                          text=True, check=True)
+    asked = 'evaluate', folder, '--model', folder/'model.onnx', '--json'
+    done = subprocess.run([*command, *asked], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)['n'] == 24
 
 
@@ -508,7 +514,8 @@ def test_the_whole_loop_with_the_camera(open_page, teaching):
     opened = open_page(url, width=390, height=844, has_touch=True)
     add_label(opened, 'early')
     opened.get_by_role('button', name='Turn the camera on').click()
-    opened.locator('#seen').evaluate('video => new Promise(done => video.videoWidth ? done() : video.onloadeddata = done)')
+    opened.locator('#seen').evaluate(
+        'video => new Promise(done => video.videoWidth ? done() : video.onloadeddata = done)')
     hold = opened.get_by_role('button', name='Take photos (hold: ten): early')
     box = hold.bounding_box()
     hold.scroll_into_view_if_needed()
@@ -553,7 +560,6 @@ def test_dropping_pasting_removing_and_searching(open_page, teaching):
         const target = document.querySelector(where)
         target.dispatchEvent(new DragEvent('drop', {...about, dataTransfer: transfer}))
     }'''
-    import base64
     encoded = base64.b64encode(drawing('cat', 40)).decode()
     opened.evaluate(put, [encoded, 'a.jpg', 'body'])
     status(opened, 'Add a label first')
@@ -582,14 +588,17 @@ def test_dropping_pasting_removing_and_searching(open_page, teaching):
     opened.get_by_role('heading', name='teapot', level=3).wait_for(state='detached')
 
 
-@pytest.mark.parametrize('language, scheme, width', [('en-US', 'dark', 390), ('ja-JP', 'light', 1100), ('ja-JP', 'dark', 320)])
+LOOKS = ('en-US', 'dark', 390), ('ja-JP', 'light', 1100), ('ja-JP', 'dark', 320)
+
+@pytest.mark.parametrize('language, scheme, width', LOOKS)
 def test_looks_and_barriers(open_page, tmp_path, language, scheme, width):
     save_drawings(tmp_path/'mine', range(12))
     with running('teach', tmp_path/'mine') as (url, _):
         opened = open_page(url, language, scheme, width, 844)
         opened.get_by_role('button', name=re.compile('^(Train|学ばせる)$')).click()
         opened.locator('#report', has_text=re.compile(r'\d')).wait_for()
-        choose(opened, opened.get_by_role('button', name=re.compile('^(Ask about a photo|写真について)')), as_upload('cat', 99))
+        button = opened.get_by_role('button', name=re.compile('^(Ask about a photo|写真について)'))
+        choose(opened, button, as_upload('cat', 99))
         opened.locator('.tried .verdict', has_text=re.compile('.')).wait_for()
         opened.locator('.correct summary').click()
         screenshot(opened, f'teach-{language[:2]}-{scheme}-{width}')
@@ -611,5 +620,6 @@ def test_the_seconds_from_a_correction_to_the_new_answer(tmp_path, capsys):
         took.append(time.perf_counter() - start)
         assert said['kind'] == NEW
     with capsys.disabled():
-        print('\nfrom a correction to the new answer, 400 photos: ' + ', '.join(f'{seconds:.2f}' for seconds in took) + ' s')
+        each = ', '.join(f'{seconds:.2f}' for seconds in took)
+        print(f'\nfrom a correction to the new answer, 400 photos: {each} s')
     assert room.counts() == {'cat': 205, 'dog': 200}

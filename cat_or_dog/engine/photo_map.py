@@ -6,7 +6,7 @@
 __all__ = ['COLOURS', 'STILL_SIDE', 'WORDS', 'MAP_SIDE', 'flat', 'most_similar', 'PhotoMap', 'doubts_of', 'map_of', 'still_map',
            'map_data', 'live_map', 'photo_map']
 
-# %% ../../nbs/engine/photo_map.ipynb #954f43bc
+# %% ../../nbs/engine/photo_map.ipynb #779d893c
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from .live import LiveFigure
 from .photo import PhotoError, data_url, thumbnail
 from .quick import with_features
 
-# %% ../../nbs/engine/photo_map.ipynb #60740e80
+# %% ../../nbs/engine/photo_map.ipynb #25913aa0
 def flat(
     X: np.ndarray,      # features, float32 (n, 1280)
 ) -> np.ndarray:        # float (n, 2): -1 to 1
@@ -31,7 +31,7 @@ def flat(
     centred = (X - X.mean(0)).astype(np.float64)
     points = np.zeros((len(X), 2))
     if len(X) > 1 and np.abs(centred).max() > 0:
-        best = turn(centred).Z[:, -2::-1][:, :2]   # the last column is all ones; before it, the widest come last
+        best = turn(centred).Z[:, -2::-1][:, :2]   # before the last column, all ones, the widest comes last
         points[:, :best.shape[1]] = best
     points *= np.where(points[np.abs(points).argmax(0), [0, 1]] < 0, -1, 1)   # else left and right are chance
     return points/max(np.abs(points).max(), 1e-9)
@@ -49,7 +49,7 @@ def most_similar(
         found.append(np.argsort(-cosines, kind='stable')[:min(n, len(X) - 1)].tolist())
     return found
 
-# %% ../../nbs/engine/photo_map.ipynb #4d16b426
+# %% ../../nbs/engine/photo_map.ipynb #8279050f
 @dataclass
 class PhotoMap:
     "Photos with their places on a map."
@@ -81,7 +81,7 @@ def map_of(
     "A map of photos whose features are known."
     return PhotoMap(photos.files, photos.labels, flat(X), most_similar(X), doubts_of(X, photos.labels))
 
-# %% ../../nbs/engine/photo_map.ipynb #90f050dd
+# %% ../../nbs/engine/photo_map.ipynb #240eefef
 COLOURS = '#D55E00', '#0072B2', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000', '#8a7a00'
 STILL_SIDE = 900     # pixels
 _EDGE = 0.9          # a photo's middle comes no nearer to the edge than this
@@ -127,7 +127,7 @@ def still_map(
     lines = len(names) + bool(photo_map.doubts)
     sheet = Image.new('RGB', (side, side + 12 + lines*_LEGEND), 'white')
     pen = ImageDraw.Draw(sheet)
-    for i in sorted(range(n), key=lambda i: i in photo_map.doubts):   # suspects last, so that nothing hides them
+    for i in sorted(range(n), key=lambda i: i in photo_map.doubts):   # suspects last: nothing hides them
         x, y = photo_map.points[i]*[1, -1]*(_EDGE*side - small)/2 + (side - small)/2
         sheet.paste(_small(photo_map.files[i], small), (int(x), int(y)))
         colour = COLOURS[names.index(photo_map.labels[i]) % len(COLOURS)]
@@ -135,7 +135,7 @@ def still_map(
     _legend(pen, names, len(photo_map.doubts), side)
     return sheet
 
-# %% ../../nbs/engine/photo_map.ipynb #38c429af
+# %% ../../nbs/engine/photo_map.ipynb #dbaebc68
 WORDS = {
     'map': 'a map of the photos: what looks alike to the model lies close together',
     'photo': '{label}, photo {n}', 'doubt': 'looks like {label}', 'doubted': 'label probably wrong',
