@@ -19,6 +19,7 @@ MODULES = {
         'test_page',
         'test_photo_list',
         'test_search',
+        'test_teach',
     },
 }
 FIXTURES = {'photos': {'photos'}, 'browser': {'open_page'}}
@@ -31,12 +32,14 @@ SLOW = {
     'test_fifty_clients_at_once',
     'test_fine_tune_gives_the_same_kind_of_model',
     'test_five_thousand_photos',
+    'test_killed_among_twenty_corrections',
     'test_killed_ten_times',
     'test_scanned_digits_are_not_copies_and_their_copies_are',
     'test_search_download_train_evaluate_predict',
     'test_slow_clients_and_clients_that_hang_up_harm_nobody',
     'test_the_articles_resnet18_end_to_end',
     'test_the_command_serves_until_ctrl_c',
+    'test_the_seconds_from_a_correction_to_the_new_answer',
     'test_the_model_is_made_once_and_again_when_it_is_torn',
     'test_the_exported_folder_needs_nothing_else',
     'test_the_exported_folder_runs_by_itself',

@@ -265,7 +265,7 @@ def clean(
         print(table(found))
     return set_copies_aside(found) if apply else OK
 
-# %% ../../nbs/engine/cli.ipynb #1f1cd4fb
+# %% ../../nbs/engine/cli.ipynb #339cb1e2
 def _check_picture(file: str) -> None:
     "Raise now what saving a picture there would raise later."
     from cat_or_dog.engine.files import check_can_save
@@ -478,7 +478,7 @@ def app(
     embed_in: str = "'none'",    # a site that may show the page inside its own: https://hub.example.org
     no_browser: bool = False,    # do not open the page in the browser
     export: str = '',            # write a folder for Hugging Face Spaces or Docker instead
-    teach: str = '',             # the folder of its photos: correct it on the page; corrections are kept there
+    teach: str = '',             # the folder of its photos: correct it on the page; what you correct is kept
     as_json: bool = False,
 ) -> int:
     "Show the model as a web page, or export it for the web."

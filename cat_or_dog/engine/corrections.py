@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Correction', 'card_with_question']
 
-# %% ../../nbs/engine/corrections.ipynb #7213c926
+# %% ../../nbs/engine/corrections.ipynb #cc9ea1e2
 import time
 from collections.abc import Callable, Mapping
 from html import escape
@@ -17,7 +17,7 @@ from .photo import NamedBytes, PhotoError
 from .teach import ALIKE, KNOWN, Classroom, TeachError
 from .teach_page import teach_texts
 
-# %% ../../nbs/engine/corrections.ipynb #178ca224
+# %% ../../nbs/engine/corrections.ipynb #0d1bd652
 class Correction:
     "A question about one photo; `box` is what is shown."
     def __init__(self,
@@ -83,7 +83,7 @@ def _plain(text: str) -> str:
     "Text as HTML that is a status."
     return f'<p role="status" style="margin:4px 0">{escape(text)}</p>'
 
-# %% ../../nbs/engine/corrections.ipynb #6c19837a
+# %% ../../nbs/engine/corrections.ipynb #823077ca
 def card_with_question(
     room: Classroom,
     photo: NamedBytes,
@@ -94,7 +94,7 @@ def card_with_question(
     from ipywidgets import HTML, VBox
     card = HTML()
     def again():
-        read, card.value = shown(room.train(), photo, dict(words))
+        read, card.value = shown(room.model or room.train(), photo, dict(words))
         return read
     if not again():
         return card

@@ -8,7 +8,7 @@ __all__ = ['TEACHING', 'AT_ONCE', 'EXPECTED', 'FILES', 'SHEET', 'SEARCHED', 'THU
            'correction_routes', 'read_ahead', 'teach_addition', 'serve_correcting', 'photo_name', 'small_copy',
            'report', 'Lessons', 'lesson_routes', 'described', 'teach_app', 'serve_teaching']
 
-# %% ../../nbs/engine/teach_page.ipynb #6cdcdb2c
+# %% ../../nbs/engine/teach_page.ipynb #3c56d92a
 import contextlib
 import hashlib
 import json
@@ -41,7 +41,7 @@ from .server import THIS_COMPUTER, Served, serve, serve_app
 from .teach import ALIKE, KNOWN, Change, Classroom, TeachError, table_of_known
 from ..predict import Classifier
 
-# %% ../../nbs/engine/teach_page.ipynb #24d66829
+# %% ../../nbs/engine/teach_page.ipynb #a378b055
 def check_local(
     host: str,                         # where the page is to listen
     allow_hosts: Sequence[str] = (),   # more names under which it may be called
@@ -51,7 +51,7 @@ def check_local(
         raise ValueError('A page that teaches writes into your folder, so it is only for this computer: '
                          'leave out --host and --allow-host, or leave out --teach.')
 
-# %% ../../nbs/engine/teach_page.ipynb #2f92f661
+# %% ../../nbs/engine/teach_page.ipynb #9a4632d7
 def check_own(
     model: Classifier,
     counts: dict,      # of the folder: label -> number of photos
@@ -75,14 +75,14 @@ def classroom_of(
     check_own(model, room.counts(), folder)
     return room
 
-# %% ../../nbs/engine/teach_page.ipynb #2bb5ab42
+# %% ../../nbs/engine/teach_page.ipynb #282c1429
 TEACHING = STATIC.parent/'teaching'
 
 def teach_texts() -> dict[str, dict]:
     "Language -> name of a sentence -> sentence."
     return json.loads((TEACHING/'texts.json').read_text(encoding='utf-8'))
 
-# %% ../../nbs/engine/teach_page.ipynb #b623acbf
+# %% ../../nbs/engine/teach_page.ipynb #049b90b5
 AT_ONCE = 4   # threads that teach
 
 def refused(error: Exception) -> Refused:
@@ -120,7 +120,7 @@ class Requests:
             return refused(error).response()
         return said if isinstance(said, Response) else JSONResponse(said)
 
-# %% ../../nbs/engine/teach_page.ipynb #2af6ec2c
+# %% ../../nbs/engine/teach_page.ipynb #ce6a7234
 class Teaching:
     "What can be asked of a classroom; each answer is what becomes JSON."
     def __init__(self, room: Classroom, desk: Desk):
@@ -128,10 +128,14 @@ class Teaching:
         self.desk = desk
         self.files: dict[str, Path] = {}   # number of a photo, for addresses -> its file
         self.busy = threading.Lock()       # for what prints
+        self.handing_over = threading.Lock()
 
     def learnt(self) -> dict:
         "After a training: what the page must know."
-        model = self.desk.model = self.room.train()
+        self.room.train()
+        with self.handing_over:   # of two trainings that end together the later one stays
+            model: Any = self.room.model
+            self.desk.model = model
         return {'labels': model.labels, 'texts': page_texts(model.labels, self.desk.limits)}
 
     def told(self, change: Change) -> dict:
@@ -151,7 +155,7 @@ class Teaching:
         change = self.room.undo(number)
         return self.told(change) | self.learnt() | {'seconds': round(time.perf_counter() - start, 3)}
 
-# %% ../../nbs/engine/teach_page.ipynb #ea6d89d4
+# %% ../../nbs/engine/teach_page.ipynb #941d9b72
 def number_of(text: str) -> int:
     "A change's number; 0, which none has, for what is none."
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
@@ -184,7 +188,7 @@ def teach_addition(
         return [*correction_routes(Teaching(room, desk)), FILES]
     return Addition(_HEAD, settings, routes)
 
-# %% ../../nbs/engine/teach_page.ipynb #07a8a27d
+# %% ../../nbs/engine/teach_page.ipynb #a5e78059
 def serve_correcting(
     model: Classifier,
     folder: Any,                  # of the photos that it was trained on; corrections are kept there
@@ -200,7 +204,7 @@ def serve_correcting(
     addition = teach_addition(room)
     return serve(model, host, port, limits, ready=ready, addition=addition)
 
-# %% ../../nbs/engine/teach_page.ipynb #c9fbc372
+# %% ../../nbs/engine/teach_page.ipynb #2656d44c
 SHEET = 60           # photos of a label that the page shows
 SEARCHED = 30        # photos of one search
 THUMBNAIL = 160      # pixels
@@ -324,7 +328,7 @@ class Lessons(Teaching):
         self.room.changed()
         return {'label': label, 'kept': reports[label].kept}
 
-# %% ../../nbs/engine/teach_page.ipynb #1b5cacf9
+# %% ../../nbs/engine/teach_page.ipynb #865737e9
 POSTS = {'add': ('label',), 'close': ('label',), 'remove': ('photo',), 'train': (), 'save': (),
          'search': ('label', 'words')}
 GETS = {'state': (), 'progress': (), 'picture': ('photo',), 'map': ()}
@@ -349,7 +353,7 @@ def lesson_routes(lessons: Lessons) -> list:
             Route('/teach/show', show, methods=['POST']),
             Route('/teach/take_back', take_back, methods=['POST'])]
 
-# %% ../../nbs/engine/teach_page.ipynb #69364bab
+# %% ../../nbs/engine/teach_page.ipynb #60f511b2
 def described(desk: Desk, data: bytes, name: str) -> dict:
     "What the model of now says of a photo."
     if desk.model is None:

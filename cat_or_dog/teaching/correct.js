@@ -88,7 +88,7 @@ async function onThePage() {
   const page = await import('../static/page.js'), {teach} = page.settings
   let labels = null
   const text = (key, values = {}) =>
-    teach.texts[page.language][key]?.replace(/\{(\w+)\}/g, (all, word) => values[word] ?? all)
+    (teach.texts[page.language][key] ?? page.settings.texts[page.language][key])?.replace(/\{(\w+)\}/g, (all, word) => values[word] ?? all)
 
   async function again(card) {                     // ask about a photo that has its answer already
     Object.assign(card, await page.ask(card.file))
