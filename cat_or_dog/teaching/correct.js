@@ -108,7 +108,7 @@ async function onThePage() {
     labels ??= Object.keys(card.answer.probabilities).sort()
     card.question ??= question({text, nameOf: page.nameOf, labels: () => labels, folder: teach.folder, photo: () => card.file,
                                 name: () => card.file.name ?? text('photo'), learnt: said => learnt(said, card), say: page.say})
-    card.item.querySelector('.words').append(card.question.root)
+    if (!card.question.root.isConnected) card.item.querySelector('.words').append(card.question.root)
     card.question.draw()
   })
 }

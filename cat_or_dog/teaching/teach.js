@@ -33,20 +33,25 @@ function draw() {
   for (const [name, item] of items) if (!state.labels.some(label => label.name == name)) { item.remove(); items.delete(name) }
   current = items.has(current) || state.labels.some(label => label.name == current) ? current : state.labels[0]?.name ?? null
   for (const label of state.labels) drawLabel(label)
+  markCurrent()
   find('train').disabled = state.labels.filter(label => label.count).length < 2
   find('trying').hidden = !state.model
   drawReport()
   wrong.draw()
 }
 
+function markCurrent() {                           // where pasted photos go
+  for (const [name, item] of items) item.classList.toggle('current', name == current)
+}
+
 function drawLabel({name, count, photos}) {
   if (!items.has(name)) items.set(name, newLabel(name))
   const item = items.get(name), part = selector => item.querySelector(selector), shown = nameOf(name)
-  item.classList.toggle('current', name == current)
   part('.count').textContent = text('count', {n: count})
   part('.hold').hidden = !video.srcObject
   part('.close').hidden = count > 0
   const known = new Map([...part('.sheet').children].map(li => [li.dataset.photo, li]))
+  if ([...known.keys()].join() == photos.join()) return   // else the photo under a finger would be another one
   part('.sheet').replaceChildren(...photos.map((photo, i) => {
     const li = known.get(photo) ?? newPhoto(name, photo)
     li.querySelector('button').setAttribute('aria-label', text('remove_photo', {label: shown, n: i + 1}))
@@ -67,7 +72,7 @@ function newLabel(name) {
   part('.search').onclick = () => search(name)
   part('.close').onclick = async () => { await did(await post('close', {label: name})); find('label-name').focus() }
   hold(part('.hold'), () => frame(video), photos => show(name, photos))
-  item.onpointerdown = item.onfocusin = () => { if (current != name) { current = name; draw() } }
+  for (const event of ['pointerdown', 'focusin']) item.addEventListener(event, () => { current = name; markCurrent() })
   item.ondragover = event => { event.preventDefault(); item.classList.add('over') }
   item.ondragleave = event => { if (!item.contains(event.relatedTarget)) item.classList.remove('over') }
   item.ondrop = event => { event.preventDefault(); event.stopPropagation(); item.classList.remove('over'); show(name, event.dataTransfer.files) }
@@ -146,6 +151,7 @@ find('undo').onclick = async () => {
   for (const number of numbers.reverse()) await post('take_back', {number})
   await refresh()
   say(text('taken_back_all', {n: numbers.length}))
+  ;(items.get(current)?.querySelector('.choose') ?? find('label-name')).focus()
 }
 find('new-label').onsubmit = async event => {
   event.preventDefault()
