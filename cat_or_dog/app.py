@@ -12,9 +12,7 @@ import ipywidgets as widgets
 from fastcore.xml import P, to_xml
 
 from .engine.cards import answer, new_button, sentences, shown
-from .engine.corrections import card_with_question
 from .engine.photo import NamedBytes
-from .engine.teach_page import classroom_of
 from .predict import Classifier
 
 _all_ = ['answer']   # people look for it here
@@ -38,7 +36,13 @@ def app(
 ) -> widgets.VBox:          # show it by making it the last line of a cell
     "An upload button for photos, and below it what `model` says about each. Raises `ValueError`."
     words, status, cards = sentences(model, language), widgets.HTML(), widgets.VBox()
-    room = classroom_of(model, teach) if teach else None
+    def plain_card(photo):
+        read, html = shown(model, photo, words)
+        return read, widgets.HTML(html)
+    one_card = plain_card
+    if teach:
+        from cat_or_dog.engine.corrections import correctable_cards
+        one_card = correctable_cards(model, teach, words, language)
     box = widgets.VBox()
     def say(sentence):
         status.value = to_xml(P(sentence, role='status', style='margin:4px 0'))
@@ -51,10 +55,9 @@ def app(
         cards.children = ()
         for i, photo in enumerate(photos):
             say(words['progress'].format(done=i, all=len(photos)))
-            read, html = shown(model, photo, words)
+            read, card = one_card(photo)
             good += read
-            asked = card_with_question(room, photo, words, language) if room and read else widgets.HTML(html)
-            cards.children += (asked,)
+            cards.children += (card,)
         say(words['done_all' if good == len(photos) else 'done'].format(good=good, bad=len(photos) - good))
         ready()
     say(words['about'])

@@ -21,7 +21,7 @@ from starlette.testclient import TestClient
 from cat_or_dog.engine import teach
 from cat_or_dog.engine.drawings import draw
 from cat_or_dog.engine.folder import KEPT, LEFT_OUT, labelled_photos, read_manifest
-from cat_or_dog.engine.page import page_app
+from cat_or_dog.engine.page import Limits, page_app
 from cat_or_dog.engine.photo import PhotoError
 from cat_or_dog.engine.teach import ALIKE, KNOWN, MOVED, NEW, Classroom, TeachError
 from cat_or_dog.engine.teach_page import classroom_of, teach_addition, teach_app, teach_texts
@@ -623,3 +623,27 @@ def test_the_seconds_from_a_correction_to_the_new_answer(tmp_path, capsys):
         each = ', '.join(f'{seconds:.2f}' for seconds in took)
         print(f'\nfrom a correction to the new answer, 400 photos: {each} s')
     assert room.counts() == {'cat': 205, 'dog': 200}
+
+
+def test_a_photo_that_is_too_big_is_not_kept(folder):
+    before = photos_below(folder)
+    app = teach_app(Classroom(folder, size=SIZE), Limits(photo_bytes=1000))
+    answer = TestClient(app, base_url='http://127.0.0.1').post('/teach/show?label=cat', content=drawing('cat', 50))
+    assert (answer.status_code, answer.json()['code']) == (413, 'size') and photos_below(folder) == before
+
+
+def test_a_map_of_the_photos(client, folder):
+    (folder/'cat'/'0.jpg').rename(folder/'dog'/'a cat, really.jpg')
+    data = client.get('/teach/map').json()
+    assert data['names'] == ['cat', 'dog'] and len(data['points']) == len(data['pictures']) == 12
+    assert all(-1 <= place <= 1 for point in data['points'] for place in point)
+    assert client.get('/' + data['pictures'][0]).status_code == 200
+
+
+def test_clean_draws_a_map(folder, tmp_path):
+    done = subprocess.run([*command, 'clean', folder, '--map', tmp_path/'map.png'], capture_output=True, text=True)
+    assert done.returncode == 0 and 'a map of the photos' in done.stderr
+    assert min(Image.open(tmp_path/'map.png').size) >= 900
+    for name, reason in ('map.txt', 'a map is a picture'), ('no/folder/../x', 'a map is a picture'):
+        done = subprocess.run([*command, 'clean', folder, '--map', name], capture_output=True, text=True)
+        assert done.returncode == 1 and reason in done.stderr and done.stderr.count('\n') == 1

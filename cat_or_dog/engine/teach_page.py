@@ -8,7 +8,7 @@ __all__ = ['TEACHING', 'AT_ONCE', 'EXPECTED', 'FILES', 'SHEET', 'SEARCHED', 'THU
            'correction_routes', 'read_ahead', 'teach_addition', 'serve_correcting', 'photo_name', 'small_copy',
            'report', 'Lessons', 'lesson_routes', 'described', 'teach_app', 'serve_teaching']
 
-# %% ../../nbs/engine/teach_page.ipynb #3c56d92a
+# %% ../../nbs/engine/teach_page.ipynb #64dd39ff
 import contextlib
 import hashlib
 import json
@@ -41,7 +41,7 @@ from .server import THIS_COMPUTER, Served, serve, serve_app
 from .teach import ALIKE, KNOWN, Change, Classroom, TeachError, table_of_known
 from ..predict import Classifier
 
-# %% ../../nbs/engine/teach_page.ipynb #a378b055
+# %% ../../nbs/engine/teach_page.ipynb #a7dc3516
 def check_local(
     host: str,                         # where the page is to listen
     allow_hosts: Sequence[str] = (),   # more names under which it may be called
@@ -51,7 +51,7 @@ def check_local(
         raise ValueError('A page that teaches writes into your folder, so it is only for this computer: '
                          'leave out --host and --allow-host, or leave out --teach.')
 
-# %% ../../nbs/engine/teach_page.ipynb #9a4632d7
+# %% ../../nbs/engine/teach_page.ipynb #bea1627f
 def check_own(
     model: Classifier,
     counts: dict,      # of the folder: label -> number of photos
@@ -75,14 +75,14 @@ def classroom_of(
     check_own(model, room.counts(), folder)
     return room
 
-# %% ../../nbs/engine/teach_page.ipynb #282c1429
+# %% ../../nbs/engine/teach_page.ipynb #9a398b15
 TEACHING = STATIC.parent/'teaching'
 
 def teach_texts() -> dict[str, dict]:
     "Language -> name of a sentence -> sentence."
     return json.loads((TEACHING/'texts.json').read_text(encoding='utf-8'))
 
-# %% ../../nbs/engine/teach_page.ipynb #049b90b5
+# %% ../../nbs/engine/teach_page.ipynb #39b23c4c
 AT_ONCE = 4   # threads that teach
 
 def refused(error: Exception) -> Refused:
@@ -120,7 +120,7 @@ class Requests:
             return refused(error).response()
         return said if isinstance(said, Response) else JSONResponse(said)
 
-# %% ../../nbs/engine/teach_page.ipynb #ce6a7234
+# %% ../../nbs/engine/teach_page.ipynb #c1f9a484
 class Teaching:
     "What can be asked of a classroom; each answer is what becomes JSON."
     def __init__(self, room: Classroom, desk: Desk):
@@ -155,7 +155,7 @@ class Teaching:
         change = self.room.undo(number)
         return self.told(change) | self.learnt() | {'seconds': round(time.perf_counter() - start, 3)}
 
-# %% ../../nbs/engine/teach_page.ipynb #941d9b72
+# %% ../../nbs/engine/teach_page.ipynb #b25a3bd0
 def number_of(text: str) -> int:
     "A change's number; 0, which none has, for what is none."
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
@@ -188,7 +188,7 @@ def teach_addition(
         return [*correction_routes(Teaching(room, desk)), FILES]
     return Addition(_HEAD, settings, routes)
 
-# %% ../../nbs/engine/teach_page.ipynb #a5e78059
+# %% ../../nbs/engine/teach_page.ipynb #ea646aab
 def serve_correcting(
     model: Classifier,
     folder: Any,                  # of the photos that it was trained on; corrections are kept there
@@ -204,7 +204,7 @@ def serve_correcting(
     addition = teach_addition(room)
     return serve(model, host, port, limits, ready=ready, addition=addition)
 
-# %% ../../nbs/engine/teach_page.ipynb #2656d44c
+# %% ../../nbs/engine/teach_page.ipynb #a94f5d18
 SHEET = 60           # photos of a label that the page shows
 SEARCHED = 30        # photos of one search
 THUMBNAIL = 160      # pixels
@@ -320,7 +320,7 @@ class Lessons(Teaching):
         from cat_or_dog.search import find_photos
         label = self.room.add_label(label)
         with self.busy, contextlib.redirect_stdout(sys.stderr):
-            found = find_photos(words or label, SEARCHED, label=label)
+            found = find_photos(words or f'{label} photo', SEARCHED, label=label)
             try:
                 reports = download_labels({label: found}, self.room.shelf.base)
             except (OSError, ValueError) as error:
@@ -328,7 +328,7 @@ class Lessons(Teaching):
         self.room.changed()
         return {'label': label, 'kept': reports[label].kept}
 
-# %% ../../nbs/engine/teach_page.ipynb #865737e9
+# %% ../../nbs/engine/teach_page.ipynb #a4b1be26
 POSTS = {'add': ('label',), 'close': ('label',), 'remove': ('photo',), 'train': (), 'save': (),
          'search': ('label', 'words')}
 GETS = {'state': (), 'progress': (), 'picture': ('photo',), 'map': ()}
@@ -353,7 +353,7 @@ def lesson_routes(lessons: Lessons) -> list:
             Route('/teach/show', show, methods=['POST']),
             Route('/teach/take_back', take_back, methods=['POST'])]
 
-# %% ../../nbs/engine/teach_page.ipynb #60f511b2
+# %% ../../nbs/engine/teach_page.ipynb #acc694ee
 def described(desk: Desk, data: bytes, name: str) -> dict:
     "What the model of now says of a photo."
     if desk.model is None:
