@@ -11,7 +11,8 @@ from typing import Any
 import ipywidgets as widgets
 from fastcore.xml import P, to_xml
 
-from .engine.cards import answer, new_button, sentences, shown
+from .engine.cards import answer, new_button, sentences
+from .engine.corrections import card_maker
 from .engine.photo import NamedBytes
 from .predict import Classifier
 
@@ -36,13 +37,7 @@ def app(
 ) -> widgets.VBox:          # show it by making it the last line of a cell
     "An upload button for photos, and below it what `model` says about each. Raises `ValueError`."
     words, status, cards = sentences(model, language), widgets.HTML(), widgets.VBox()
-    def plain_card(photo):
-        read, html = shown(model, photo, words)
-        return read, widgets.HTML(html)
-    one_card = plain_card
-    if teach:
-        from cat_or_dog.engine.corrections import correctable_cards
-        one_card = correctable_cards(model, teach, words, language)
+    make_card = card_maker(model, words, language, teach)
     box = widgets.VBox()
     def say(sentence):
         status.value = to_xml(P(sentence, role='status', style='margin:4px 0'))
@@ -55,7 +50,7 @@ def app(
         cards.children = ()
         for i, photo in enumerate(photos):
             say(words['progress'].format(done=i, all=len(photos)))
-            read, card = one_card(photo)
+            read, card = make_card(photo)
             good += read
             cards.children += (card,)
         say(words['done_all' if good == len(photos) else 'done'].format(good=good, bad=len(photos) - good))

@@ -526,7 +526,7 @@ def test_the_whole_loop_with_the_camera(open_page, teaching):
     status(opened, 'New photos of early: [1-9]')
     opened.mouse.up()
     said = opened.get_by_role('status').inner_text()
-    counted = re.findall(r'(?:early: |\. )(\d+)', said)       # new ones, and what counts once or was here already
+    counted = re.findall(r'(?:early: |\. )(\d+)', said)   # new, alike, here already
     assert sum(map(int, counted)) == 10, said
     add_label(opened, 'late')
     opened.get_by_role('button', name='Take photos (hold: ten): late').focus()
@@ -628,7 +628,8 @@ def test_the_seconds_from_a_correction_to_the_new_answer(tmp_path, capsys):
 def test_a_photo_that_is_too_big_is_not_kept(folder):
     before = photos_below(folder)
     app = teach_app(Classroom(folder, size=SIZE), Limits(photo_bytes=1000))
-    answer = TestClient(app, base_url='http://127.0.0.1').post('/teach/show?label=cat', content=drawing('cat', 50))
+    client = TestClient(app, base_url='http://127.0.0.1')
+    answer = client.post('/teach/show?label=cat', content=drawing('cat', 50))
     assert (answer.status_code, answer.json()['code']) == (413, 'size') and photos_below(folder) == before
 
 
@@ -641,9 +642,61 @@ def test_a_map_of_the_photos(client, folder):
 
 
 def test_clean_draws_a_map(folder, tmp_path):
-    done = subprocess.run([*command, 'clean', folder, '--map', tmp_path/'map.png'], capture_output=True, text=True)
+    asked = [*command, 'clean', folder, '--map']
+    done = subprocess.run([*asked, tmp_path/'map.png'], capture_output=True, text=True)
     assert done.returncode == 0 and 'a map of the photos' in done.stderr
     assert min(Image.open(tmp_path/'map.png').size) >= 900
     for name, reason in ('map.txt', 'a map is a picture'), ('no/folder/../x', 'a map is a picture'):
-        done = subprocess.run([*command, 'clean', folder, '--map', name], capture_output=True, text=True)
+        done = subprocess.run([*asked, name], capture_output=True, text=True)
         assert done.returncode == 1 and reason in done.stderr and done.stderr.count('\n') == 1
+
+
+def test_the_map_in_a_browser(open_page, tmp_path):
+    save_drawings(tmp_path/'mine', range(12))
+    (tmp_path/'mine'/'cat'/'0.jpg').rename(tmp_path/'mine'/'dog'/'a cat, really.jpg')
+    with running('teach', tmp_path/'mine') as (url, _):
+        opened = open_page(url)
+        opened.get_by_role('button', name='Train').click()
+        status(opened, 'It knows')
+        opened.get_by_text('See what it sees').click()
+        photos = opened.locator('#map-place [role=group] button')
+        photos.nth(23).wait_for(timeout=60_000)
+        photos.first.focus()
+        opened.keyboard.press('Enter')
+        opened.get_by_text('Most similar:').wait_for()
+        before = opened.evaluate('document.activeElement.title')
+        for key in 'ArrowLeft', 'ArrowRight', 'ArrowUp', 'ArrowDown':
+            opened.keyboard.press(key)
+        assert opened.evaluate('document.activeElement.title') != before
+        assert opened.locator('#map-place li').count() == 6
+        assert barriers(opened) == []
+        screenshot(opened, 'teach-map')
+
+
+def test_the_keyboard_alone(open_page, teaching):
+    url, _ = teaching
+    opened = open_page(url)
+    def tab_to(name, role='button'):
+        for _ in range(30):
+            opened.keyboard.press('Tab')
+            if opened.get_by_role(role, name=name, exact=True).first.evaluate('e => e == document.activeElement'):
+                return
+        raise AssertionError(f'{name} cannot be reached')
+    for label, kind in ('mine', 'cat'), ('yours', 'dog'):
+        opened.get_by_label('A new label', exact=True).first.focus()
+        opened.keyboard.type(label)
+        opened.keyboard.press('Enter')
+        opened.get_by_role('heading', name=label, level=3).wait_for()
+        tab_to(f'Photos …: {label}')
+        with opened.expect_file_chooser() as chooser:
+            opened.keyboard.press('Enter')
+        chooser.value.set_files([as_upload(kind, number) for number in range(4)])
+        status(opened, f'New photos of {label}: 4')
+    tab_to('Train')
+    opened.keyboard.press('Enter')
+    status(opened, 'It knows mine, yours now')
+    tab_to('Ask about a photo …')
+    with opened.expect_file_chooser() as chooser:
+        opened.keyboard.press('Enter')
+    chooser.value.set_files([as_upload('cat', 99)])
+    opened.locator('.tried .verdict', has_text=re.compile('.')).wait_for()

@@ -7,7 +7,7 @@ __all__ = ['NEW', 'KNOWN', 'MOVED', 'ALIKE', 'REMOVED', 'FROM_THE_APP', 'TAKEN_B
            'MOST_TWINS', 'TeachError', 'label_home', 'Change', 'Hint', 'what_helps', 'KnownFeatures', 'small_jpeg',
            'PhotoFolder', 'Shown', 'shown', 'same_bytes', 'twin_of', 'put', 'reverse', 'table_of_known', 'Classroom']
 
-# %% ../../nbs/engine/teach.ipynb #bda33ee7
+# %% ../../nbs/engine/teach.ipynb #411f66c2
 import hashlib
 import threading
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ from .quick import Table, train_head
 from .scores import ENOUGH, FEW, LOPSIDED, WORST
 from ..predict import Classifier
 
-# %% ../../nbs/engine/teach.ipynb #cb0d4565
+# %% ../../nbs/engine/teach.ipynb #2030f87d
 class TeachError(ValueError):
     """What a classroom cannot do, in one sentence.
 
@@ -47,7 +47,7 @@ class TeachError(ValueError):
         self.code = code
         self.about = about
 
-# %% ../../nbs/engine/teach.ipynb #18622b87
+# %% ../../nbs/engine/teach.ipynb #51744b1a
 def label_home(
     root: Path,      # a folder of photos; it need not be there yet
 ) -> Path:           # `root`, or its `train`
@@ -64,7 +64,7 @@ def label_home(
     known = [folder for folder in folders if folder]
     return known[0].parent if known else root
 
-# %% ../../nbs/engine/teach.ipynb #61d75095
+# %% ../../nbs/engine/teach.ipynb #6326c3cb
 NEW, KNOWN, MOVED, ALIKE, REMOVED = 'new', 'known', 'moved', 'alike', 'removed'
 FROM_THE_APP = 'from the app'   # in the manifest, where other rows name a search engine
 TAKEN_BACK = 'taken back'
@@ -79,7 +79,12 @@ class Change:
     opened: bool = False         # was the label new?
     number: int = 0              # for `Classroom.undo`
 
-# %% ../../nbs/engine/teach.ipynb #a66c69e7
+    @property
+    def to_undo(self) -> bool:
+        "Has anything changed that could be taken back?"
+        return self.kind in (NEW, MOVED, REMOVED)
+
+# %% ../../nbs/engine/teach.ipynb #6ed0b94b
 @dataclass(frozen=True)
 class Hint:
     "What would help a model most."
@@ -107,7 +112,7 @@ def what_helps(
             return Hint('worst', label, row['errors'], m=row['n'])
     return Hint('fine')
 
-# %% ../../nbs/engine/teach.ipynb #189e1021
+# %% ../../nbs/engine/teach.ipynb #b5863ff3
 CHUNK = 64   # photos that are read between two looks at the clock
 
 class KnownFeatures:
@@ -148,7 +153,7 @@ class KnownFeatures:
                 self._rows[key] = row
         return [here[key] for key in keys]
 
-# %% ../../nbs/engine/teach.ipynb #f4142b0d
+# %% ../../nbs/engine/teach.ipynb #0f9792b0
 KEPT_SIDE = 640      # longest side of a photo that is kept, in pixels
 MOST_LABELS = 100
 _HASH_LETTERS = 16   # of a file's name, as in a download
@@ -255,7 +260,7 @@ class PhotoFolder:
                 (folder/MANIFEST).unlink(missing_ok=True)
                 folder.rmdir()
 
-# %% ../../nbs/engine/teach.ipynb #27a45f65
+# %% ../../nbs/engine/teach.ipynb #728c1c21
 MOST_TWINS = 5   # photos that are opened for a second look
 
 @dataclass
@@ -304,7 +309,7 @@ def twin_of(
                 return file
     return None
 
-# %% ../../nbs/engine/teach.ipynb #29bb7f94
+# %% ../../nbs/engine/teach.ipynb #e5bc8980
 def _moved(photos: LabelledPhotos, i: int, folder: Path, label: str) -> Change:
     "A photo that is here already: nothing to do, or it gets its other label. Raises `TeachError`."
     file = photos.files[i]
@@ -333,7 +338,7 @@ def put(shelf: PhotoFolder, known: KnownFeatures, photo: Shown) -> Change:
 
 def reverse(shelf: PhotoFolder, change: Change) -> None:
     "Undo one change in the folder. Raises `TeachError` and `OSError`."
-    if change.kind in (NEW, MOVED, REMOVED) and not change.file.exists():
+    if change.to_undo and not change.file.exists():
         raise TeachError('vanished', f'{change.file.name} is not there any more, so it stays as it is.',
                          name=change.file.name)
     if change.kind == NEW:
@@ -341,7 +346,7 @@ def reverse(shelf: PhotoFolder, change: Change) -> None:
     elif change.before:
         move_photo(change.file, change.before.parent)
 
-# %% ../../nbs/engine/teach.ipynb #7d49acec
+# %% ../../nbs/engine/teach.ipynb #4f6779fe
 def _check(counts: Mapping[str, int], folder: Path) -> None:
     "Raise `TeachError` if that is not enough to learn from."
     lost = [label for label, n in counts.items() if not n]
@@ -402,8 +407,7 @@ class Classroom:
 
     def _noted(self, change: Change) -> Change:
         "The change with its number, kept for `undo`."
-        if change.kind not in (KNOWN, ALIKE):
-            self.number += 1
+        self.number += change.to_undo
         change = replace(change, number=next(self._numbers))
         self.changes[change.number] = change
         return change

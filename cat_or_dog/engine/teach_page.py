@@ -8,7 +8,7 @@ __all__ = ['TEACHING', 'AT_ONCE', 'EXPECTED', 'FILES', 'SHEET', 'SEARCHED', 'THU
            'correction_routes', 'read_ahead', 'teach_addition', 'serve_correcting', 'photo_name', 'small_copy',
            'report', 'Lessons', 'lesson_routes', 'described', 'teach_app', 'serve_teaching']
 
-# %% ../../nbs/engine/teach_page.ipynb #64dd39ff
+# %% ../../nbs/engine/teach_page.ipynb #059e34a8
 import contextlib
 import hashlib
 import json
@@ -38,10 +38,10 @@ from .photo import PhotoError, thumbnail, to_jpeg
 from .photo_map import map_data, map_of
 from .search_engines import SearchError
 from .server import THIS_COMPUTER, Served, serve, serve_app
-from .teach import ALIKE, KNOWN, Change, Classroom, TeachError, table_of_known
+from .teach import Change, Classroom, TeachError, table_of_known
 from ..predict import Classifier
 
-# %% ../../nbs/engine/teach_page.ipynb #a7dc3516
+# %% ../../nbs/engine/teach_page.ipynb #66964c39
 def check_local(
     host: str,                         # where the page is to listen
     allow_hosts: Sequence[str] = (),   # more names under which it may be called
@@ -51,7 +51,7 @@ def check_local(
         raise ValueError('A page that teaches writes into your folder, so it is only for this computer: '
                          'leave out --host and --allow-host, or leave out --teach.')
 
-# %% ../../nbs/engine/teach_page.ipynb #bea1627f
+# %% ../../nbs/engine/teach_page.ipynb #290987e5
 def check_own(
     model: Classifier,
     counts: dict,      # of the folder: label -> number of photos
@@ -75,14 +75,14 @@ def classroom_of(
     check_own(model, room.counts(), folder)
     return room
 
-# %% ../../nbs/engine/teach_page.ipynb #9a398b15
+# %% ../../nbs/engine/teach_page.ipynb #d86da154
 TEACHING = STATIC.parent/'teaching'
 
 def teach_texts() -> dict[str, dict]:
     "Language -> name of a sentence -> sentence."
     return json.loads((TEACHING/'texts.json').read_text(encoding='utf-8'))
 
-# %% ../../nbs/engine/teach_page.ipynb #39b23c4c
+# %% ../../nbs/engine/teach_page.ipynb #85a95d6a
 AT_ONCE = 4   # threads that teach
 
 def refused(error: Exception) -> Refused:
@@ -120,7 +120,7 @@ class Requests:
             return refused(error).response()
         return said if isinstance(said, Response) else JSONResponse(said)
 
-# %% ../../nbs/engine/teach_page.ipynb #c1f9a484
+# %% ../../nbs/engine/teach_page.ipynb #6de24abe
 class Teaching:
     "What can be asked of a classroom; each answer is what becomes JSON."
     def __init__(self, room: Classroom, desk: Desk):
@@ -140,7 +140,7 @@ class Teaching:
 
     def told(self, change: Change) -> dict:
         "A change, for the page."
-        number = None if change.kind in (KNOWN, ALIKE) else change.number
+        number = change.number if change.to_undo else None
         return {'kind': change.kind, 'label': change.label, 'undo': number}
 
     def correct(self, label: str, data: bytes, name: str) -> dict:
@@ -155,7 +155,7 @@ class Teaching:
         change = self.room.undo(number)
         return self.told(change) | self.learnt() | {'seconds': round(time.perf_counter() - start, 3)}
 
-# %% ../../nbs/engine/teach_page.ipynb #b25a3bd0
+# %% ../../nbs/engine/teach_page.ipynb #79e04cbc
 def number_of(text: str) -> int:
     "A change's number; 0, which none has, for what is none."
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
@@ -188,7 +188,7 @@ def teach_addition(
         return [*correction_routes(Teaching(room, desk)), FILES]
     return Addition(_HEAD, settings, routes)
 
-# %% ../../nbs/engine/teach_page.ipynb #ea646aab
+# %% ../../nbs/engine/teach_page.ipynb #3d35cf38
 def serve_correcting(
     model: Classifier,
     folder: Any,                  # of the photos that it was trained on; corrections are kept there
@@ -204,7 +204,7 @@ def serve_correcting(
     addition = teach_addition(room)
     return serve(model, host, port, limits, ready=ready, addition=addition)
 
-# %% ../../nbs/engine/teach_page.ipynb #a94f5d18
+# %% ../../nbs/engine/teach_page.ipynb #74d9caca
 SHEET = 60           # photos of a label that the page shows
 SEARCHED = 30        # photos of one search
 THUMBNAIL = 160      # pixels
@@ -328,7 +328,7 @@ class Lessons(Teaching):
         self.room.changed()
         return {'label': label, 'kept': reports[label].kept}
 
-# %% ../../nbs/engine/teach_page.ipynb #a4b1be26
+# %% ../../nbs/engine/teach_page.ipynb #dfc601cf
 POSTS = {'add': ('label',), 'close': ('label',), 'remove': ('photo',), 'train': (), 'save': (),
          'search': ('label', 'words')}
 GETS = {'state': (), 'progress': (), 'picture': ('photo',), 'map': ()}
@@ -353,7 +353,7 @@ def lesson_routes(lessons: Lessons) -> list:
             Route('/teach/show', show, methods=['POST']),
             Route('/teach/take_back', take_back, methods=['POST'])]
 
-# %% ../../nbs/engine/teach_page.ipynb #acc694ee
+# %% ../../nbs/engine/teach_page.ipynb #267ff600
 def described(desk: Desk, data: bytes, name: str) -> dict:
     "What the model of now says of a photo."
     if desk.model is None:
