@@ -679,7 +679,8 @@ def test_the_keyboard_alone(open_page, teaching):
     def tab_to(name, role='button'):
         for _ in range(30):
             opened.keyboard.press('Tab')
-            if opened.get_by_role(role, name=name, exact=True).first.evaluate('e => e == document.activeElement'):
+            wanted = opened.get_by_role(role, name=name, exact=True).first
+            if wanted.evaluate('element => element == document.activeElement'):
                 return
         raise AssertionError(f'{name} cannot be reached')
     for label, kind in ('mine', 'cat'), ('yours', 'dog'):
