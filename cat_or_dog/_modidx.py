@@ -1326,6 +1326,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                  'cat_or_dog/engine/teach.py'),
                                          'cat_or_dog.engine.teach.TeachError.__init__': ( 'engine/teach.html#teacherror.__init__',
                                                                                           'cat_or_dog/engine/teach.py'),
+                                         'cat_or_dog.engine.teach._back_to': ('engine/teach.html#_back_to', 'cat_or_dog/engine/teach.py'),
                                          'cat_or_dog.engine.teach._check': ('engine/teach.html#_check', 'cat_or_dog/engine/teach.py'),
                                          'cat_or_dog.engine.teach._moved': ('engine/teach.html#_moved', 'cat_or_dog/engine/teach.py'),
                                          'cat_or_dog.engine.teach._row': ('engine/teach.html#_row', 'cat_or_dog/engine/teach.py'),

@@ -336,6 +336,19 @@ def put(shelf: PhotoFolder, known: KnownFeatures, photo: Shown) -> Change:
     known.learn(file, photo.numbers)
     return Change(NEW, photo.label, file)
 
+def _back_to(file: Path, before: Path) -> None:
+    "Move a photo to where it was, under the name that it had. Raises `OSError`."
+    new = move_photo(file, before.parent)
+    if new.name == before.name or before.exists():
+        return
+    new.rename(before)
+    rows = read_manifest(before.parent)
+    for row in rows.values():
+        if row.file == new.name:
+            row.file = before.name
+    if rows:
+        write_manifest(before.parent, rows)
+
 def reverse(shelf: PhotoFolder, change: Change) -> None:
     "Undo one change in the folder. Raises `TeachError` and `OSError`."
     if change.to_undo and not change.file.exists():
@@ -344,7 +357,7 @@ def reverse(shelf: PhotoFolder, change: Change) -> None:
     if change.kind == NEW:
         shelf.take_back(change.file)
     elif change.before:
-        move_photo(change.file, change.before.parent)
+        _back_to(change.file, change.before)
 
 # %% ../../nbs/engine/teach.ipynb #4f6779fe
 def _check(counts: Mapping[str, int], folder: Path) -> None:
