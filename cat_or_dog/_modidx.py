@@ -1392,6 +1392,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                               'cat_or_dog/engine/teach_page.py'),
                                               'cat_or_dog.engine.teach_page.Teaching.undo': ( 'engine/teach_page.html#teaching.undo',
                                                                                               'cat_or_dog/engine/teach_page.py'),
+                                              'cat_or_dog.engine.teach_page.all_texts': ( 'engine/teach_page.html#all_texts',
+                                                                                          'cat_or_dog/engine/teach_page.py'),
                                               'cat_or_dog.engine.teach_page.check_local': ( 'engine/teach_page.html#check_local',
                                                                                             'cat_or_dog/engine/teach_page.py'),
                                               'cat_or_dog.engine.teach_page.check_own': ( 'engine/teach_page.html#check_own',

@@ -21,7 +21,7 @@ from starlette.testclient import TestClient
 from cat_or_dog.engine import teach
 from cat_or_dog.engine.drawings import draw
 from cat_or_dog.engine.folder import KEPT, LEFT_OUT, labelled_photos, read_manifest
-from cat_or_dog.engine.page import Limits, page_app
+from cat_or_dog.engine.page import Limits, page_app, page_texts
 from cat_or_dog.engine.photo import PhotoError
 from cat_or_dog.engine.teach import ALIKE, KNOWN, MOVED, NEW, Classroom, TeachError
 from cat_or_dog.engine.teach_page import classroom_of, teach_addition, teach_app, teach_texts
@@ -336,6 +336,7 @@ def test_the_loop_without_a_browser(client, folder):
 def test_sentences_in_both_languages():
     texts = teach_texts()
     assert texts['en'].keys() == texts['ja'].keys()
+    assert texts['en'].keys() & page_texts(['cat', 'dog'])['en'].keys() == {'privacy'}   # the page's stay
     for key, sentence in texts['en'].items():
         assert set(re.findall(r'\{(\w+)\}', sentence)) == set(re.findall(r'\{(\w+)\}', texts['ja'][key])), key
     codes = {'folder', 'label', 'few', 'emptied', 'vanished', 'disk', 'undo', 'search', 'elsewhere'}

@@ -340,6 +340,7 @@ class Addition:
     "What another room adds to the page."
     head: str = ''                                       # HTML for its head
     settings: Mapping = field(default_factory=dict)      # for its program
+    texts: Mapping = field(default_factory=dict)         # language -> sentences, beside the page's or instead
     routes: Callable[[Desk], Sequence] = lambda desk: ()
 
 # %% ../../nbs/engine/page.ipynb #9d5332b8
@@ -354,7 +355,8 @@ def page_app(
     desk = Desk(model, limits)
     @lru_cache(maxsize=2*len(LANGUAGES))
     def filled(labels: tuple, language: str) -> str:
-        return page_html(page_texts(labels, limits), language, limits, addition.head, addition.settings)
+        texts = {name: own | addition.texts.get(name, {}) for name, own in page_texts(labels, limits).items()}
+        return page_html(texts, language, limits, addition.head, addition.settings)
     def page(request: Request) -> Response:
         html = filled(tuple(desk.model.labels), wished_language(request))
         return HTMLResponse(html, headers={'vary': 'accept-language'})

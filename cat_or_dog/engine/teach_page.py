@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['TEACHING', 'AT_ONCE', 'EXPECTED', 'FILES', 'SHEET', 'SEARCHED', 'THUMBNAIL', 'MAPPED', 'POSTS', 'GETS', 'check_local',
-           'check_own', 'classroom_of', 'teach_texts', 'refused', 'Requests', 'Teaching', 'number_of',
+           'check_own', 'classroom_of', 'teach_texts', 'all_texts', 'refused', 'Requests', 'Teaching', 'number_of',
            'correction_routes', 'read_ahead', 'teach_addition', 'serve_correcting', 'photo_name', 'small_copy',
            'report', 'Lessons', 'lesson_routes', 'described', 'teach_app', 'serve_teaching']
 
@@ -31,7 +31,7 @@ from starlette.staticfiles import StaticFiles
 
 from .folder import LabelledPhotos
 from .onnx_file import ModelError
-from .page import (LANGUAGES, LOCAL_HOSTS, STATIC, Addition, Desk, Limits, Refused, describe,
+from .page import (LOCAL_HOSTS, STATIC, Addition, Desk, Limits, Refused, describe,
                                     filled_html, is_from_elsewhere, page_texts, refusal_for, whole_app,
                                     wished_language)
 from .photo import PhotoError, thumbnail, to_jpeg
@@ -79,8 +79,16 @@ def classroom_of(
 TEACHING = STATIC.parent/'teaching'
 
 def teach_texts() -> dict[str, dict]:
-    "Language -> name of a sentence -> sentence."
+    "Language -> name of a sentence -> sentence: what teaching adds."
     return json.loads((TEACHING/'texts.json').read_text(encoding='utf-8'))
+
+def all_texts(
+    labels: Sequence[str],   # that the model knows
+    limits: Limits,
+) -> dict[str, dict]:
+    "The sentences of the page, and those that teaching adds, or says otherwise."
+    own = teach_texts()
+    return {language: shared | own[language] for language, shared in page_texts(labels, limits).items()}
 
 # %% ../../nbs/engine/teach_page.ipynb #85a95d6a
 AT_ONCE = 4   # threads that teach
@@ -136,7 +144,7 @@ class Teaching:
         with self.handing_over:   # of two trainings that end together the later one stays
             model: Any = self.room.model
             self.desk.model = model
-        return {'labels': model.labels, 'texts': page_texts(model.labels, self.desk.limits)}
+        return {'labels': model.labels, 'texts': all_texts(model.labels, self.desk.limits)}
 
     def told(self, change: Change) -> dict:
         "A change, for the page."
@@ -183,10 +191,10 @@ def teach_addition(
     room: Classroom,   # with its model
 ) -> Addition:
     "What makes the plain page one that can be corrected."
-    settings = {'teach': {'folder': str(room.folder), 'texts': teach_texts()}}
+    settings = {'teach': {'folder': str(room.folder)}}
     def routes(desk: Desk) -> Sequence:
         return [*correction_routes(Teaching(room, desk)), FILES]
-    return Addition(_HEAD, settings, routes)
+    return Addition(_HEAD, settings, teach_texts(), routes)
 
 # %% ../../nbs/engine/teach_page.ipynb #3d35cf38
 def serve_correcting(
@@ -369,11 +377,9 @@ def teach_app(
     desk: Any = Desk(room.model, limits)   # type: ignore[arg-type]
     lessons = Lessons(room, desk)
     requests = Requests(desk)
-    own = teach_texts()
     def page(request: Request) -> Response:
         labels = tuple(desk.model.labels) if desk.model else ()
-        shared = page_texts(labels or ('?', '?'), limits)
-        texts = {language: shared[language] | own[language] for language in LANGUAGES}
+        texts = all_texts(labels or ('?', '?'), limits)
         settings = {'texts': texts, 'photos': limits.photos, 'photo_bytes': limits.photo_bytes}
         html = (TEACHING/'teach.html').read_text(encoding='utf-8')
         return HTMLResponse(filled_html(html, wished_language(request), settings),

@@ -21,13 +21,15 @@ export async function post(what, values = {}, body = null) {   // what the serve
 
 export const sentence = (text, said, name) => text(`error_${said.code}`, {name, ...said}) ?? said.error
 
-// about: text(key, values); nameOf(label); labels(); folder; photo(), a file; name(); learnt(said), called after each training
+const short = said => ({...said, seconds: said.seconds?.toFixed(1)})
+
+// about: text(key, values); nameOf(label); labels(); said(), the answer; folder; photo(), a file; name(); learnt(said), called after each training
 export function question(about) {
   const root = document.createElement('div'), find = selector => root.querySelector(selector)
   root.className = 'correct'
   root.innerHTML = html
   const details = find('details'), select = find('select'), input = find('input'), button = find('form button')
-  let last = null, spoken = null
+  let last = null, spoken = null, touched = false
 
   const label = () => select.value == OTHER ? input.value.trim() : select.value
   function draw() {
@@ -37,7 +39,8 @@ export function question(about) {
     find('.other span').textContent = text('new_label')
     const options = [...about.labels().map(name => new Option(about.nameOf(name), name)), new Option(text('another'), OTHER)]
     select.replaceChildren(...options)
-    if (chosen && options.some(option => option.value == chosen)) select.value = chosen
+    if (touched && options.some(option => option.value == chosen)) select.value = chosen
+    else select.value = about.labels().find(name => name != about.said()) ?? OTHER
     find('.other').hidden = select.value != OTHER
     find('.consent').textContent = text('consent', {folder: `${about.folder}/${label() || '…'}`})
     button.textContent = text('keep')
@@ -52,7 +55,7 @@ export function question(about) {
     draw()
     about.say?.(find('.learnt span').textContent)
   }
-  select.onchange = () => { draw(); if (select.value == OTHER) input.focus() }
+  select.onchange = () => { touched = true; draw(); if (select.value == OTHER) input.focus() }
   input.oninput = draw
 
   find('form').onsubmit = async event => {
@@ -64,9 +67,9 @@ export function question(about) {
     button.disabled = false
     if (said.code) return speak(`error_${said.code}`, {name, ...said})
     await about.learnt(said)
-    details.open = false
+    details.open = touched = false
     input.value = ''
-    speak(`learnt_${said.kind}`, {...said, label: about.nameOf(said.label)}, said.undo)
+    speak(`learnt_${said.kind}`, {...short(said), label: about.nameOf(said.label)}, said.undo)
     if (said.undo !== null) find('.undo').focus()
   }
   find('.undo').onclick = async () => {
@@ -75,7 +78,7 @@ export function question(about) {
     const said = await post('undo', {number})
     if (said.code) return speak(`error_${said.code}`, {name: about.name(), ...said})
     await about.learnt(said)
-    speak('taken_back', said)
+    speak('taken_back', short(said))
     find('summary').focus()
   }
   draw()
@@ -87,8 +90,7 @@ export function question(about) {
 async function onThePage() {
   const page = await import('../static/page.js'), {teach} = page.settings
   let labels = null
-  const text = (key, values = {}) =>
-    (teach.texts[page.language][key] ?? page.settings.texts[page.language][key])?.replace(/\{(\w+)\}/g, (all, word) => values[word] ?? all)
+  const text = (key, values = {}) => page.settings.texts[page.language][key]?.replace(/\{(\w+)\}/g, (all, word) => values[word] ?? all)
 
   async function again(card) {                     // ask about a photo that has its answer already
     Object.assign(card, await page.ask(card.file))
@@ -106,7 +108,7 @@ async function onThePage() {
   document.addEventListener('card', ({detail: card}) => {
     if (!card.answer) return
     labels ??= Object.keys(card.answer.probabilities).sort()
-    card.question ??= question({text, nameOf: page.nameOf, labels: () => labels, folder: teach.folder, photo: () => card.file,
+    card.question ??= question({text, nameOf: page.nameOf, labels: () => labels, said: () => card.answer.label, folder: teach.folder, photo: () => card.file,
                                 name: () => card.file.name ?? text('photo'), learnt: said => learnt(said, card), say: page.say})
     if (!card.question.root.isConnected) card.item.querySelector('.words').append(card.question.root)
     card.question.draw()

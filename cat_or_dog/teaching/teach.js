@@ -5,7 +5,7 @@ const find = id => document.getElementById(id)
 const settings = JSON.parse(find('settings').textContent), language = document.documentElement.lang
 const TEN = 10, BETWEEN = 150, LIVE = 350          // photos of one hold; milliseconds between two; between two looks
 const SIDE = 640                                   // pixels of a camera's photo
-let state = {labels: []}, current = null, undone = [], tried = null, live = false
+let state = {labels: []}, current = null, undone = [], tried = null, answer = null, live = false
 
 const text = (key, values = {}) => settings.texts[language][key]?.replace(/\{(\w+)\}/g, (all, word) => values[word] ?? all)
 const nameOf = label => settings.texts[language].names[label] ?? label
@@ -63,7 +63,7 @@ function newLabel(name) {
   const item = find('label').content.firstElementChild.cloneNode(true), part = selector => item.querySelector(selector)
   const shown = nameOf(name)
   part('h3').textContent = shown
-  for (const [way, key] of [['hold', 'hold'], ['choose', 'choose'], ['whole', 'whole_folder'], ['search', 'search'], ['close', 'remove_label']]) {
+  for (const [way, key] of [['hold', 'hold'], ['choose', 'some_photos'], ['whole', 'whole_folder'], ['search', 'search'], ['close', 'remove_label']]) {
     part(`.${way}`).textContent = text(key)
     part(`.${way}`).setAttribute('aria-label', `${text(key)}: ${shown}`)
   }
@@ -243,7 +243,7 @@ find('train').onclick = async () => {
   bar.hidden = true
   if (!said.code) Object.assign(settings.texts[language], {names: said.texts[language].names})
   await did(said)
-  if (!said.code) say(text('trained', {labels: said.labels.map(nameOf).join(text('comma')), seconds: said.seconds}))
+  if (!said.code) say(text('trained', {labels: said.labels.map(nameOf).join(text('comma')), seconds: said.seconds.toFixed(1)}))
   if (tried) look(tried)
 }
 
@@ -252,6 +252,7 @@ async function look(photo) {                       // what the model says of a p
   const said = await response?.json().catch(() => null)
   if (!said || said.code) return say(said ? sentence(text, said, photo.name ?? text('photo')) : text('error_connection', {name: ''}))
   tried = photo
+  answer = said.label
   document.querySelector('.tried').hidden = false
   document.querySelector('.tried .verdict').textContent = text(said.verdict, {label: nameOf(said.label)})
   document.querySelector('.tried tbody').replaceChildren(...bars(said.probabilities))
@@ -299,7 +300,7 @@ find('try-photo').onclick = () => find('one').click()
 find('one').onchange = event => { const [photo] = event.target.files; event.target.value = ''; if (photo) { showStill(photo); look(photo) } }
 
 const wrong = question({
-  text, nameOf, labels: () => state.labels.map(label => label.name), get folder() { return state.folder ?? '' },
+  text, nameOf, labels: () => state.labels.map(label => label.name), said: () => answer, get folder() { return state.folder ?? '' },
   photo: () => tried, name: () => tried?.name ?? text('photo'), say: words => say(words),
   learnt: async said => { await look(tried); await refresh() }})
 wrong.details.ontoggle = () => { if (wrong.details.open && live && tried) showStill(tried) }
