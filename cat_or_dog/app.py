@@ -11,7 +11,8 @@ from typing import Any
 import ipywidgets as widgets
 from fastcore.xml import P, to_xml
 
-from .engine.cards import answer, new_button, sentences, shown
+from .engine.cards import answer, new_button, sentences
+from .engine.corrections import card_maker
 from .engine.language import language_for
 from .engine.photo import NamedBytes
 from .predict import Classifier
@@ -33,10 +34,12 @@ def uploads(
 def app(
     model: Classifier,
     language: str = '',   # 'en' or 'ja'; '': as the computer speaks
+    teach: Any = None,    # the folder that `model` was trained on: then it can be corrected
 ) -> widgets.VBox:        # show it by making it the last line of a cell
     "An upload button for photos, and below it what `model` says about each. Raises `ValueError`."
-    words = sentences(model, language or language_for())
-    status, cards = widgets.HTML(), widgets.VBox()
+    language = language or language_for()
+    words, status, cards = sentences(model, language), widgets.HTML(), widgets.VBox()
+    make_card = card_maker(model, words, language, teach)
     box = widgets.VBox()
     def say(sentence):
         status.value = to_xml(P(sentence, role='status', style='margin:4px 0'))
@@ -49,9 +52,9 @@ def app(
         cards.children = ()
         for i, photo in enumerate(photos):
             say(words['progress'].format(done=i, all=len(photos)))
-            read, html = shown(model, photo, words)
+            read, card = make_card(photo)
             good += read
-            cards.children += (widgets.HTML(html),)
+            cards.children += (card,)
         say(words['done_all' if good == len(photos) else 'done'].format(good=good, bad=len(photos) - good))
         ready()
     say(words['about'])

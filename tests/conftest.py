@@ -21,6 +21,7 @@ MODULES = {
         'test_page',
         'test_photo_list',
         'test_search',
+        'test_teach',
     },
 }
 FIXTURES = {'photos': {'photos'}, 'browser': {'open_page'}}
@@ -37,6 +38,7 @@ SLOW = {
     'test_fine_tune_gives_the_same_kind_of_model',
     'test_five_thousand_photos',
     'test_fixed_batch_norm_keeps_the_statistics',
+    'test_killed_among_twenty_corrections',
     'test_killed_ten_times',
     'test_photos_are_made_once',
     'test_scanned_digits_are_not_copies_and_their_copies_are',
@@ -48,6 +50,7 @@ SLOW = {
     'test_the_exported_folder_needs_nothing_else',
     'test_the_exported_folder_runs_by_itself',
     'test_the_model_is_made_once_and_again_when_it_is_torn',
+    'test_the_seconds_from_a_correction_to_the_new_answer',
     'test_the_whole_way',
     'test_without_photos_tests_skip_unless_they_are_required',
 }

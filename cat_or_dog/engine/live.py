@@ -24,7 +24,7 @@ from .photo import data_url
 _START = """
 (function find(tries) {
   const places = document.querySelectorAll('[data-live="NAME"]:not([data-ready])');
-  places.forEach(place => { place.dataset.ready = 'yes'; liveFigure(place, DATA); });
+  places.forEach(place => { place.dataset.ready = 'yes'; FUNCTION(place, DATA); });
   if (!places.length && tries) setTimeout(find, 100, tries - 1);
 })(50);
 """
@@ -35,16 +35,21 @@ class LiveFigure:
         data: dict,    # what live.js needs; its `kind` is the name of a figure there
         still: bytes,  # a PNG file
         alt: str,      # what the still picture shows
+        program: str = 'live/live.js',   # its file in the package
+        function: str = 'liveFigure',    # which function of it draws: called with a place and `data`
     ):
         self.data = data
         self.still = still
         self.alt = alt
+        self.program = program
+        self.function = function
 
     def _repr_html_(self) -> str:
         text = json.dumps(self.data, ensure_ascii=False).replace('</', '<\\/')   # must not end the script
         name = hashlib.sha256(text.encode()).hexdigest()[:12]
-        program = (files('cat_or_dog')/'live'/'live.js').read_text(encoding='utf-8')
-        script = program + _START.replace('NAME', name).replace('DATA', text)
+        program = files('cat_or_dog').joinpath(*self.program.split('/')).read_text(encoding='utf-8')
+        start = _START.replace('NAME', name).replace('FUNCTION', self.function).replace('DATA', text)
+        script = program + start
         picture = f'data:image/png;base64,{b64encode(self.still).decode()}'
         image = f'<img src="{picture}" alt="{escape(self.alt, quote=True)}" style="max-width:100%">'
         return f'<div data-live="{name}">{image}</div><script>(function() {{{script}}})()</script>'

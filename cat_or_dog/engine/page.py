@@ -5,15 +5,16 @@
 # %% auto #0
 __all__ = ['UNSURE', 'WEB_FORMATS', 'PREVIEW_SIDE', 'BAD_PHOTO', 'BROKEN_MODEL', 'LONGEST_NAME', 'STATIC', 'MANY_LABELS',
            'NOBODY', 'LOCAL_HOSTS', 'verdict', 'preview', 'strength', 'light', 'describe', 'Refused', 'refusal_for',
-           'Limits', 'is_from_elsewhere', 'Desk', 'choose_language', 'page_texts', 'page_html', 'security_headers',
-           'WithHeaders', 'page_app']
+           'Limits', 'is_from_elsewhere', 'Desk', 'choose_language', 'page_texts', 'filled_html', 'page_html',
+           'security_headers', 'WithHeaders', 'whole_app', 'wished_language', 'Addition', 'page_app']
 
 # %% ../../nbs/engine/page.ipynb #adec15dc
 import io
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from html import escape
 from pathlib import Path
 from string import Template
@@ -89,15 +90,17 @@ def describe(
 # %% ../../nbs/engine/page.ipynb #77a9f780
 class Refused(Exception):
     "An upload that gets no answer: an HTTP status, a code for the page, and a sentence for people."
-    def __init__(self, status: int, code: str, sentence: str, headers: Mapping[str, str] | None = None):
+    def __init__(self, status: int, code: str, sentence: str, headers: Mapping[str, str] | None = None,
+                 about: Mapping[str, Any] | None = None):   # for the blanks in the page's own sentence
         super().__init__(sentence)
         self.status = status
         self.code = code
         self.headers = headers
+        self.about = about or {}
 
     def response(self) -> Response:
         "What the browser gets."
-        return JSONResponse({'code': self.code, 'error': str(self)}, self.status, self.headers)
+        return JSONResponse({**self.about, 'code': self.code, 'error': str(self)}, self.status, self.headers)
 
 BAD_PHOTO = 422       # HTTP: understood, but it makes no sense
 BROKEN_MODEL = 500    # HTTP: our fault, not yours
@@ -177,21 +180,24 @@ class Desk:
             megabytes = limits.photo_bytes//1_000_000
             raise Refused(413, 'size', f'{name}: it has more than {megabytes} MB.')
 
-    async def look(self, request: Request, data: bytearray, name: str) -> Response:
+    async def look(self, request: Request, data: bytearray, work: Callable, threads: Any) -> Response:
         "The answer for one photo. Raises `Refused`, `PhotoError` and `ModelError`."
         if is_from_elsewhere(request.headers):
             raise Refused(403, 'elsewhere', 'Another site may not send photos here.')
         self.check_queue()
-        await self.receive(request, data, name)
-        said = await anyio.to_thread.run_sync(describe, self.model, bytes(data), name, limiter=self.threads)
-        return JSONResponse(said)
-
-    async def predict(self, request: Request) -> Response:
-        "Answers `POST /predict?name=cat.jpg`, whose body is a photo, with what `describe` says, as JSON."
         name = request.query_params.get('name', 'the photo')[:LONGEST_NAME]
+        await self.receive(request, data, name)
+        return JSONResponse(await anyio.to_thread.run_sync(work, bytes(data), name, limiter=threads))
+
+    async def answer(self,
+        request: Request,      # its body is a photo
+        work: Callable,        # a function: the photo's bytes, and its name -> what to answer
+        threads: anyio.CapacityLimiter | None = None,   # `None`: those that look at photos
+    ) -> Response:
+        "What `work` says of a photo, as JSON; or why there is no answer."
         data = bytearray()
         try:
-            return await self.look(request, data, name)
+            return await self.look(request, data, work, threads or self.threads)
         except (PhotoError, ModelError) as error:
             return refusal_for(error).response()
         except Refused as refused:
@@ -200,6 +206,10 @@ class Desk:
             return Response(status_code=400)
         finally:
             self.held -= len(data)
+
+    async def predict(self, request: Request) -> Response:
+        "Answers `POST /predict?name=cat.jpg`, whose body is a photo, with what `describe` says."
+        return await self.answer(request, partial(describe, self.model))
 
 LONGEST_NAME = 200   # letters of a file's name that are repeated in an answer
 
@@ -245,17 +255,29 @@ def page_texts(
     return {language: _filled(sentences, labels, limits) for language, sentences in texts.items()}
 
 # %% ../../nbs/engine/page.ipynb #6f7b40ff
+def filled_html(
+    page: str,                # HTML with blanks for `$language`, `$settings` and `$more`
+    language: str,
+    settings: Mapping,        # for the page's program; among them its 'texts'
+    more: str = '',           # HTML for its head
+) -> str:
+    "A page in one language."
+    as_json = json.dumps(settings, ensure_ascii=False).replace('<', '\\u003c')   # no label can end the script
+    html = Template(page).substitute(language=language, settings=as_json, more=more)
+    texts = settings['texts'][language]
+    return re.sub(r'data-text="(\w+)">', lambda found: found[0] + escape(texts[found[1]]), html)
+
 def page_html(
     texts: dict,      # from `page_texts`
     language: str,
     limits: Limits,
+    more: str = '',                 # HTML for its head
+    settings: Mapping | None = None,   # more of them
 ) -> str:
     "The page in one language."
-    settings = {'texts': texts, 'photos': limits.photos, 'photo_bytes': limits.photo_bytes}
-    as_json = json.dumps(settings, ensure_ascii=False).replace('<', '\\u003c')   # no label can end the script
-    page = Template((STATIC/'page.html').read_text(encoding='utf-8'))
-    html = page.substitute(language=language, settings=as_json)
-    return re.sub(r'data-text="(\w+)">', lambda found: found[0] + escape(texts[language][found[1]]), html)
+    page = (STATIC/'page.html').read_text(encoding='utf-8')
+    own = {'texts': texts, 'photos': limits.photos, 'photo_bytes': limits.photo_bytes}
+    return filled_html(page, language, own | dict(settings or {}), more)
 
 # %% ../../nbs/engine/page.ipynb #0d99b939
 NOBODY = "'none'"
@@ -297,25 +319,52 @@ class WithHeaders:
             await send(message)
         await self.app(scope, receive, send_more)
 
-# %% ../../nbs/engine/page.ipynb #9d5332b8
+# %% ../../nbs/engine/page.ipynb #735fc8ad
 LOCAL_HOSTS = ('127.0.0.1', 'localhost', '[::1]')
 
+def whole_app(
+    routes: Sequence,                     # Starlette's
+    hosts: Sequence[str] = LOCAL_HOSTS,   # names under which it may be called; '*' for any
+    embed_in: str = NOBODY,               # as in `security_headers`
+) -> Starlette:                           # an ASGI application
+    "A web application that trusts as little as it can."
+    headers = Middleware(WithHeaders, headers=security_headers(embed_in))
+    names = Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
+    return Starlette(routes=[*routes, Mount('/static', StaticFiles(directory=STATIC))],
+                     middleware=[headers, names])
+
+def wished_language(request: Request) -> str:
+    "The language that the address asks for, or else the reader's browser."
+    chosen = request.query_params.get('lang')
+    if chosen in LANGUAGES:
+        return chosen
+    return choose_language(request.headers.get('accept-language', ''))
+
+# %% ../../nbs/engine/page.ipynb #defc6498
+@dataclass(frozen=True)
+class Addition:
+    "What another room adds to the page."
+    head: str = ''                                       # HTML for its head
+    settings: Mapping = field(default_factory=dict)      # for its program
+    texts: Mapping = field(default_factory=dict)         # language -> sentences, beside the page's or instead
+    routes: Callable[[Desk], Sequence] = lambda desk: ()
+
+# %% ../../nbs/engine/page.ipynb #9d5332b8
 def page_app(
     model: Classifier,
     limits: Limits = Limits(),
     hosts: Sequence[str] = LOCAL_HOSTS,   # names under which it may be called; '*' for any
     embed_in: str = NOBODY,               # as in `security_headers`
+    addition: Addition = Addition(),      # what another room adds
 ) -> Starlette:                           # an ASGI application
     "The page and its `/predict` as a web application."
-    texts = page_texts(model.labels, limits)
-    pages = {language: page_html(texts, language, limits) for language in LANGUAGES}
-    def page(request):
-        chosen = request.query_params.get('lang')
-        if chosen not in LANGUAGES:
-            chosen = choose_language(request.headers.get('accept-language', ''))
-        return HTMLResponse(pages[chosen], headers={'vary': 'accept-language'})
-    routes = [Route('/', page), Route('/predict', Desk(model, limits).predict, methods=['POST']),
-              Mount('/static', StaticFiles(directory=STATIC))]
-    headers = Middleware(WithHeaders, headers=security_headers(embed_in))
-    names = Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
-    return Starlette(routes=routes, middleware=[headers, names])
+    desk = Desk(model, limits)
+    @lru_cache(maxsize=2*len(LANGUAGES))
+    def filled(labels: tuple, language: str) -> str:
+        texts = {name: own | addition.texts.get(name, {}) for name, own in page_texts(labels, limits).items()}
+        return page_html(texts, language, limits, addition.head, addition.settings)
+    def page(request: Request) -> Response:
+        html = filled(tuple(desk.model.labels), wished_language(request))
+        return HTMLResponse(html, headers={'vary': 'accept-language'})
+    routes = [Route('/', page), Route('/predict', desk.predict, methods=['POST']), *addition.routes(desk)]
+    return whole_app(routes, hosts, embed_in)

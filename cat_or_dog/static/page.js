@@ -32,6 +32,7 @@ function drawCard(card) {
   part('tbody').replaceChildren(...(answer ? drawBars(answer.probabilities) : []))
   find('show-heat').parentElement.hidden = !cards.some(card => card.answer?.heat)
   if (answer) part('.where').textContent = answer.verdict == 'neither' ? text('neither_why') : describeHeat(answer.heat)
+  document.dispatchEvent(new CustomEvent('card', {detail: card}))   // for what another room adds
 }
 
 function drawBars(probabilities) {
@@ -202,3 +203,5 @@ find('shoot').onclick = () => {
 }
 
 drawAll()
+
+export {ask, capital, cards, drawAll, drawCard, language, nameOf, percent, say, settings, showPhoto, text, verdict}
