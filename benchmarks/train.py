@@ -422,10 +422,12 @@ def rows_of(results):
 
 def table_training(results):
     "Lines: training, side by side."
-    lines = ['| way (body: EfficientNet-Lite0 in all) | train, s | × | whole process, s | × | wrong | loss | '
-             'peak memory, MB |', '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |']
+    lines = ['| way (body: EfficientNet-Lite0 in all) | seeds | train, s | × | whole process, s | × | '
+             'wrong | loss | peak memory, MB |',
+             '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |']
     for name, text in rows_of(results).items():
-        cells = [text, spread(results, name, 'seconds', '.1f'), ratio(results, name, 'seconds'),
+        seeds = len(over_seeds(results, name, 'errors'))
+        cells = [text, str(seeds), spread(results, name, 'seconds', '.1f'), ratio(results, name, 'seconds'),
                  spread(results, name, 'process', '.1f'), ratio(results, name, 'process'),
                  spread(results, name, 'errors', '.1f'), spread(results, name, 'loss', '.3f'),
                  spread(results, name, 'memory', '.0f')]
@@ -507,7 +509,7 @@ def report(results):
              f'{platform.machine()}, {usable_cores()} cores, Python {platform.python_version()}, '
              f'torch {version("torch")}, fastai {version("fastai")}, onnxruntime {version("onnxruntime")}. '
              'One machine, one day: only ratios mean something elsewhere. '
-             f'{n} photos to train on, {test} others to test; five seeds, mean (smallest–largest). '
+             f'{n} photos to train on, {test} others to test; mean (smallest–largest) over the seeds. '
              "The body is EfficientNet-Lite0 everywhere, not the article's resnet18. `×`: against the "
              'article\'s way with batches of 64. "Whole process" has the imports in it. The seed of '
              'fastai\'s rows decides the head\'s first weights, the order, and which fifth is set '
