@@ -1,0 +1,184 @@
+// A photo becomes the square that the model sees: the same pixels that Python makes of it (`pixels` in photo.py).
+// The browser unpacks and turns the photo. Everything after that is whole-number arithmetic, written after Pillow's.
+
+export class Refused extends Error {               // `code` as in PhotoError: the page has a sentence for it
+  constructor(code) { super(code); this.code = code }
+}
+
+// ── Opening ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const text = (bytes, from, to) => String.fromCharCode(...bytes.subarray(from, to))
+const HEIC = ['heic', 'heix', 'heim', 'heis', 'hevc', 'hevx', 'mif1', 'msf1']
+
+function kindOf(start) {                           // what a file is, from how it begins
+  if (start[0] == 0xff && start[1] == 0xd8 && start[2] == 0xff) return 'jpeg'
+  if (text(start, 4, 8) == 'ftyp') return HEIC.includes(text(start, 8, 12)) ? 'heic' : 'other'
+  const others = ['\x89PNG', 'GIF8', 'RIFF', 'BM']
+  return others.some(name => text(start, 0, name.length) == name) ? 'other' : 'unknown'
+}
+
+export async function open(file, settings) {       // {bitmap, isJpeg}; throws Refused
+  if (!file.size) throw new Refused('empty')
+  if (file.size > settings.photo_bytes) throw new Refused('size')
+  const kind = kindOf(new Uint8Array(await file.slice(0, 32).arrayBuffer()))
+  const unreadable = kind == 'heic' || kind == 'unknown' ? kind : 'damaged'
+  await checkSize(file, settings.pixels, unreadable)
+  if (kind == 'jpeg' && !await isWhole(file)) throw new Refused('damaged')
+  // `none`: colours as they are in the file, as Pillow reads them, and not as a colour profile would have them
+  const how = {imageOrientation: 'from-image', colorSpaceConversion: 'none', premultiplyAlpha: 'none'}
+  const bitmap = await createImageBitmap(file, how).catch(() => { throw new Refused(unreadable) })
+  return {bitmap, isJpeg: kind == 'jpeg'}
+}
+
+async function checkSize(file, most, unreadable) { // before the pixels are unpacked: the size stands at the beginning
+  const url = URL.createObjectURL(file), image = new Image()
+  try {
+    await new Promise((ok, failed) => Object.assign(image, {src: url, onload: ok, onerror: () => failed(new Refused(unreadable))}))
+    if (image.naturalWidth*image.naturalHeight > most) throw new Refused('pixels')
+  } finally {
+    URL.revokeObjectURL(url)
+  }
+}
+
+async function isWhole(file) {                     // browsers show what there is of half a JPEG; its last mark says that it is all there
+  const data = new Uint8Array(await file.arrayBuffer())
+  let at = 2
+  while (at + 3 < data.length && data[at] == 0xff && data[at + 1] != 0xda) {   // over the notes before the picture
+    const isFiller = data[at + 1] == 0xff
+    at += isFiller ? 1 : 2 + 256*data[at + 2] + data[at + 3]
+  }
+  for (let end = data.indexOf(0xd9, at); end > 0; end = data.indexOf(0xd9, end + 1))
+    if (data[end - 1] == 0xff) return true
+  return false
+}
+
+// ── The square ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const STRIP = 64                                   // rows that are read at a time: little memory, and a multiple of 8
+
+export function toSquare(picture, isJpeg, {size, resize, draft}) {   // Uint8Array (size*size*3)
+  const {width, height} = picture, by = isJpeg && resize == 'half' ? draftOf(width, height, Math.trunc(draft*size)) : 1
+  const w = Math.ceil(width/by), h = Math.ceil(height/by), [left, top, right, bottom] = boxOf(w, h, resize)
+  const bell = resize == 'half' ? hamming : triangle
+  const across = weights(w, left, right, size, bell), down = weights(h, top, bottom, size, bell)
+  const strips = new Uint8Array(h*size*3)          // all rows, each already as narrow as the square
+  for (let y = 0; y < height; y += STRIP) {
+    const rows = Math.min(STRIP, height - y), strip = smaller(read(picture, y, rows), width, rows, by)
+    narrow(strip, w, Math.ceil(rows/by), across, strips.subarray(y/by*size*3))
+  }
+  return flatten(strips, size, down)
+}
+
+export function boxOf(width, height, resize) {     // left, top, right, bottom: `middle_box` and `middle_square` in photo.py
+  if (resize == 'squish') return [0, 0, width, height]
+  const side = Math.min(width, height), half = (width + height)/2
+  if (resize == 'crop') {
+    const left = Math.floor((width - side)/2), top = Math.floor((height - side)/2)
+    return [left, top, left + side, top + side]
+  }
+  const w = Math.min(width, half), h = Math.min(height, half)
+  return [(width - w)/2, (height - h)/2, (width + w)/2, (height + h)/2]
+}
+
+let canvas = null                                  // one for all strips
+
+function read(picture, y, rows) {                  // pixels of some rows, RGBA, with white behind what is see-through
+  if (canvas?.width != picture.width) canvas = new OffscreenCanvas(picture.width, STRIP)
+  const brush = canvas.getContext('2d', {willReadFrequently: true})
+  brush.fillStyle = 'white'
+  brush.fillRect(0, 0, picture.width, STRIP)
+  brush.drawImage(picture, 0, -y)
+  return brush.getImageData(0, 0, picture.width, rows).data
+}
+
+// ── As Pillow resizes ───────────────────────────────────────────────────────────────────────────────────────────────
+
+const triangle = x => Math.abs(x) < 1 ? 1 - Math.abs(x) : 0
+
+function hamming(x) {
+  if (x == 0) return 1
+  return Math.abs(x) >= 1 ? 0 : Math.sin(Math.PI*x)/(Math.PI*x)*(.54 + .46*Math.cos(Math.PI*x))
+}
+
+const BITS = 22, HALF = 1 << (BITS - 1)            // weights are whole numbers: 1 is 2 to the 22nd
+
+export function weights(length, from, to, size, bell) {   // for each new place: where its old ones begin, and how much each counts
+  const scale = (to - from)/size, wide = Math.max(scale, 1)
+  return Array.from({length: size}, (_, place) => {
+    const middle = from + (place + .5)*scale
+    const first = Math.max(0, Math.trunc(middle - wide + .5)), last = Math.min(length, Math.trunc(middle + wide + .5))
+    const exact = Array.from({length: last - first}, (_, i) => bell((first + i - middle + .5)/wide))
+    const sum = exact.reduce((a, b) => a + b, 0)
+    return {first, counts: Int32Array.from(exact, one => Math.floor(.5 + one/sum*2**BITS))}
+  })
+}
+
+function narrow(data, width, rows, across, out) {  // RGBA rows of any width -> RGB rows as wide as the square
+  for (let y = 0, o = 0; y < rows; y++)
+    for (const {first, counts} of across) {
+      let red = HALF, green = HALF, blue = HALF
+      for (let i = 0, at = 4*(y*width + first); i < counts.length; i++, at += 4) {
+        red += data[at]*counts[i]
+        green += data[at + 1]*counts[i]
+        blue += data[at + 2]*counts[i]
+      }
+      out[o++] = red >> BITS
+      out[o++] = green >> BITS
+      out[o++] = blue >> BITS
+    }
+}
+
+function flatten(data, size, down) {               // all rows -> as many as the square has
+  const out = new Uint8Array(size*size*3), wide = 3*size
+  down.forEach(({first, counts}, y) => {
+    for (let x = 0; x < wide; x++) {
+      let sum = HALF
+      for (let i = 0, at = first*wide + x; i < counts.length; i++, at += wide) sum += data[at]*counts[i]
+      out[y*wide + x] = sum >> BITS
+    }
+  })
+  return out
+}
+
+// ── As a JPEG is unpacked smaller ───────────────────────────────────────────────────────────────────────────────────
+// Python has a big JPEG unpacked at a half, a quarter or an eighth of its size (`draft`). A JPEG is made of waves, in
+// blocks of 8 × 8 pixels, and to unpack it smaller is to leave the short waves out. No browser offers that. But eight
+// pixels give back their eight waves, and the first few of these the fewer pixels: together one small table.
+
+export function draftOf(width, height, least) {    // 8, 4, 2 or 1: by how much a JPEG of this size may be unpacked smaller
+  const scale = least/Math.min(width, height)
+  if (scale >= 1) return 1
+  const times = side => Math.floor(side/Math.max(1, Math.round(side*scale)))
+  return [8, 4, 2, 1].find(by => Math.min(times(width), times(height)) >= by)
+}
+
+const wave = (length, k, i) => Math.sqrt((k ? 2 : 1)/length)*Math.cos(Math.PI*k*(2*i + 1)/(2*length))
+
+export function table(few) {                       // (few × 8): how much each of 8 pixels counts for each of the few
+  return Array.from({length: few}, (_, j) => Float32Array.from({length: 8}, (_, i) => {
+    let sum = 0
+    for (let k = 0; k < few; k++) sum += wave(few, k, j)*wave(8, k, i)
+    return sum*Math.sqrt(few/8)
+  }))
+}
+
+function smaller(data, width, rows, by) {          // RGBA rows, each side `by` times shorter
+  if (by == 1) return data
+  const few = 8/by, counts = table(few), w = Math.ceil(width/by), h = Math.ceil(rows/by)
+  const low = new Float32Array(4*width*h)          // few rows of each 8, still as wide
+  for (let y = 0; y < h; y++)
+    for (let i = 0; i < 8; i++) {
+      const share = counts[y % few][i], row = 4*width*Math.min(rows - 1, 8*Math.floor(y/few) + i)
+      for (let x = 0; x < 4*width; x++) low[4*width*y + x] += share*data[row + x]
+    }
+  const out = new Uint8ClampedArray(4*w*h)
+  for (let y = 0; y < h; y++)
+    for (let x = 0; x < w; x++)
+      for (let colour = 0; colour < 3; colour++) {
+        let sum = 0
+        for (let i = 0; i < 8; i++)
+          sum += counts[x % few][i]*low[4*(width*y + Math.min(width - 1, 8*Math.floor(x/few) + i)) + colour]
+        out[4*(w*y + x) + colour] = sum            // rounded, and kept within 0 to 255
+      }
+  return out
+}
