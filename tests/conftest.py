@@ -21,7 +21,7 @@ MODULES = {
         'test_search',
     },
 }
-FIXTURES = {'photos': {'photos'}, 'browser': {'open_page'}}
+FIXTURES = {'photos': {'photos'}, 'browser': {'browser'}, 'network': {'registry', 'programs'}}
 SLOW = {
     'test_a_full_queue_says_when_to_ask_again',
     'test_a_label_that_is_not_in_the_words',

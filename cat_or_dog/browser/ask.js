@@ -21,7 +21,9 @@ async function load({runtime, model}) {
   const [ort, wasm, graph] = await Promise.all([load_module(runtime.module), bytes(runtime.wasm), bytes(model)])
   ort.env.wasm.numThreads = 1                      // more would need headers that a plain file server does not send
   ort.env.wasm.wasmBinary = wasm
-  return {ort, session: await ort.InferenceSession.create(graph, {executionProviders: ['wasm']})}
+  ort.env.logLevel = 'error'                       // its warnings are for those who made the graph
+  const session = await ort.InferenceSession.create(graph, {executionProviders: ['wasm'], logSeverityLevel: 3})
+  return {ort, session}
 }
 
 async function bytes({address, integrity}) {

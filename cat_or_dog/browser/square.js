@@ -141,9 +141,8 @@ function flatten(data, size, down) {               // all rows -> as many as the
 }
 
 // ── As a JPEG is unpacked smaller ───────────────────────────────────────────────────────────────────────────────────
-// Python has a big JPEG unpacked at a half, a quarter or an eighth of its size (`draft`). A JPEG is made of waves, in
-// blocks of 8 × 8 pixels, and to unpack it smaller is to leave the short waves out. No browser offers that. But eight
-// pixels give back their eight waves, and the first few of these the fewer pixels: together one small table.
+// Python has a big JPEG unpacked at a half, a quarter or an eighth of its size (`draft`), which no browser offers. In
+// libjpeg-turbo, which Pillow brings, each pixel of the smaller one is the average of a square of the large one.
 
 export function draftOf(width, height, least) {    // 8, 4, 2 or 1: by how much a JPEG of this size may be unpacked smaller
   const scale = least/Math.min(width, height)
@@ -152,33 +151,24 @@ export function draftOf(width, height, least) {    // 8, 4, 2 or 1: by how much 
   return [8, 4, 2, 1].find(by => Math.min(times(width), times(height)) >= by)
 }
 
-const wave = (length, k, i) => Math.sqrt((k ? 2 : 1)/length)*Math.cos(Math.PI*k*(2*i + 1)/(2*length))
-
-export function table(few) {                       // (few × 8): how much each of 8 pixels counts for each of the few
-  return Array.from({length: few}, (_, j) => Float32Array.from({length: 8}, (_, i) => {
-    let sum = 0
-    for (let k = 0; k < few; k++) sum += wave(few, k, j)*wave(8, k, i)
-    return sum*Math.sqrt(few/8)
-  }))
-}
-
 function smaller(data, width, rows, by) {          // RGBA rows, each side `by` times shorter
   if (by == 1) return data
-  const few = 8/by, counts = table(few), w = Math.ceil(width/by), h = Math.ceil(rows/by)
-  const low = new Float32Array(4*width*h)          // few rows of each 8, still as wide
-  for (let y = 0; y < h; y++)
-    for (let i = 0; i < 8; i++) {
-      const share = counts[y % few][i], row = 4*width*Math.min(rows - 1, 8*Math.floor(y/few) + i)
-      for (let x = 0; x < 4*width; x++) low[4*width*y + x] += share*data[row + x]
-    }
-  const out = new Uint8ClampedArray(4*w*h)
-  for (let y = 0; y < h; y++)
+  const w = Math.ceil(width/by), h = Math.ceil(rows/by), sums = new Uint16Array(3*w), out = new Uint8ClampedArray(4*w*h)
+  for (let y = 0; y < h; y++) {
+    sums.fill(by*by/2)                             // so that the end rounds
+    for (let i = 0; i < by; i++) addRow(data, 4*width*Math.min(rows - 1, y*by + i), width, by, sums)
     for (let x = 0; x < w; x++)
-      for (let colour = 0; colour < 3; colour++) {
-        let sum = 0
-        for (let i = 0; i < 8; i++)
-          sum += counts[x % few][i]*low[4*(width*y + Math.min(width - 1, 8*Math.floor(x/few) + i)) + colour]
-        out[4*(w*y + x) + colour] = sum            // rounded, and kept within 0 to 255
-      }
+      for (let colour = 0; colour < 3; colour++) out[4*(w*y + x) + colour] = Math.floor(sums[3*x + colour]/(by*by))
+  }
   return out
+}
+
+function addRow(data, row, width, by, sums) {      // a row of RGBA that begins at `row`; at the edge, the last pixel counts again
+  const whole = Math.ceil(width/by)*by
+  for (let x = 0; x < whole; x++) {
+    const at = row + 4*Math.min(width - 1, x), to = 3*Math.floor(x/by)
+    sums[to] += data[at]
+    sums[to + 1] += data[at + 1]
+    sums[to + 2] += data[at + 2]
+  }
 }
