@@ -1,4 +1,4 @@
-"""The page without a server, as a visitor has it: a plain file server, and a browser that is asked for its answers."""
+"""The page without a server, as a visitor has it: a plain file server, and a browser that answers."""
 import threading
 from base64 import b64decode, b64encode
 from contextlib import contextmanager
@@ -47,8 +47,8 @@ ASK = '''async ([data, name, changes]) => {
 
 
 def ask(page, data, name='photo', **changes):
-    """What the page's program says about a photo: the answer with `square`, uint8 (size, size, 3), and `took`, in
-    milliseconds; or `error`. `changes` are other settings than the page's."""
+    """What the page's program says about a photo: the answer, with `square`, uint8 (size, size, 3), and `took`,
+    in milliseconds; or `error`. `changes` are other settings than the page's."""
     said = page.evaluate(ASK, [b64encode(data).decode(), name, changes])
     if 'square' in said:
         values = np.frombuffer(b64decode(said['square']), np.uint8)

@@ -1,4 +1,4 @@
-"""The page without a server: the folder, the program from elsewhere, and what a real browser makes of both."""
+"""The page without a server: the folder, the program from elsewhere, and what a browser makes of both."""
 import io
 import json
 import os
@@ -48,7 +48,7 @@ def packed(files):
 
 @pytest.fixture
 def registry(tmp_path, monkeypatch):
-    "A registry on this machine with a package of ours, which is known; an empty cache. Its file, and how to end it."
+    "A registry here with a package of ours, which is known; an empty cache. Its file, and how to end it."
     package = packed(MADE_UP)
     known = {name: static_app.integrity(data) for name, data in MADE_UP.items()}
     monkeypatch.setattr(static_app, 'HASHES', known)
@@ -58,7 +58,7 @@ def registry(tmp_path, monkeypatch):
     file = tmp_path/'npm'/'onnxruntime-web'/'-'/f'onnxruntime-web-{static_app.VERSION}.tgz'
     write_whole(file, package)
     with file_server(tmp_path/'npm') as (url, stop):
-        monkeypatch.setenv('npm_config_registry', url)
+        monkeypatch.setenv('NPM_CONFIG_REGISTRY', url)
         yield file, stop
 
 
@@ -119,7 +119,7 @@ def test_the_command_writes_a_folder_and_never_into_one_that_holds_something(mod
     again = export(model_file, tmp_path/'site', '--from-cdn')
     assert again.returncode == 1 and 'something is there already' in again.stderr
     assert again.stderr.count('\n') == 1 and (tmp_path/'site'/'model.onnx').exists()
-    alone = subprocess.run([*command, 'app', '--model', model_file, '--from-cdn'], capture_output=True, text=True)
+    alone = subprocess.run([*command, 'app', '--from-cdn'], capture_output=True, text=True)
     assert alone.returncode == 1 and '--static' in alone.stderr
 
 
@@ -154,8 +154,8 @@ def test_the_service_worker_knows_every_file_that_the_page_needs(model):
 def test_the_workflow_publishes_this_folder(model):
     text = static_app.site(model, from_cdn=True)['.github/workflows/pages.yml']
     steps = yaml.safe_load(text)['jobs']['publish']['steps']
-    assert [step['uses'].partition('@')[0] for step in steps] == [
-        'actions/checkout', 'actions/configure-pages', 'actions/upload-pages-artifact', 'actions/deploy-pages']
+    names = [step['uses'].partition('@')[0].removeprefix('actions/') for step in steps]
+    assert names == ['checkout', 'configure-pages', 'upload-pages-artifact', 'deploy-pages']
 
 
 def test_both_languages_say_the_same_and_know_every_refusal(model):
@@ -199,7 +199,7 @@ def browser():
 
 @pytest.fixture
 def open_site(browser, server):
-    "A function that opens the page and waits for its model; whatever it complains of is an error, and so is a stranger."
+    "A function that opens the page and waits for its model. No complaint, and no stranger, is allowed."
     contexts, complaints = [], []
     def open_site(url=server, language='en-US', scheme='light', width=1100, wait=True, **options):
         contexts.append(browser.new_context(
@@ -335,7 +335,8 @@ def test_a_new_export_takes_the_old_ones_place(open_site, site, model, tmp_path)
         opened = open_site(f'{url}site/')
         opened.wait_for_function('navigator.serviceWorker.controller')
         new = tmp_path/'site'/'index.html'
-        new.write_text(new.read_text(encoding='utf-8').replace('Cat or dog?', 'Another page'), encoding='utf-8')
+        text = new.read_text(encoding='utf-8').replace('Cat or dog?', 'Another page')
+        new.write_text(text, encoding='utf-8')
         contents = {file.relative_to(new.parent).as_posix(): file.read_bytes()
                     for file in new.parent.rglob('*') if file.is_file()}
         write_whole(new.parent/'sw.js', static_app.service_worker(contents).encode())
