@@ -8,7 +8,7 @@ BIN := .venv/bin
 endif
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help lesson notebook check test run readme body bench clean
+.PHONY: help lesson notebook check test run readme docs body bench clean
 help:            ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s%s\n", $$1, $$2 }' Makefile
 
@@ -38,6 +38,9 @@ run: .venv/.dev           ## run every page and keep its outputs; then everythin
 readme: .venv/.dev        ## render README.md from nbs/index.ipynb
 	$(BIN)/python tools/render_readme.py
 
+docs: .venv/.docs         ## build the site in build/site: both languages, engine pages, API, search
+	$(BIN)/python tools/make_site.py
+
 body: .venv/.dev          ## make the body and ImageNet's head in cat_or_dog/weights anew (needs PyTorch)
 	$(BIN)/python tools/make_body.py
 
@@ -65,6 +68,10 @@ clean:           ## remove the environment and everything that was made
 	@echo 'Installing what the tests need into .venv: a few minutes, once.'
 	@$(BIN)/python -m pip install -qq --editable '.[dev]'
 	@touch $@ .venv/.lesson
+
+.venv/.docs: .venv/.dev
+	@$(BIN)/python -m pip install -qq --editable '.[docs]'
+	@touch $@
 
 # For the tests in a browser: Chromium and a Japanese font, from Debian where we may install (else those tests say
 # what is missing); and ipywidgets 8 in a folder of its own, which the tests put before the environment, where

@@ -8,7 +8,7 @@ here = Path(__file__).parent
 parser = ConfigParser(interpolation=None, delimiters=['='])
 parser.read(here/'settings.ini', encoding='utf-8')
 cfg = parser['DEFAULT']
-NAMES = ('app', 'train', 'clean', 'course', 'notebooks', 'dev')
+NAMES = ('app', 'train', 'clean', 'course', 'notebooks', 'docs', 'dev')
 extras = {name: cfg[f'{name}_requirements'].split() for name in NAMES}
 extras['course'] += extras['train'] + extras['clean']
 extras['dev'] += extras['app'] + extras['course'] + extras['notebooks']

@@ -7,10 +7,16 @@ from pathlib import Path
 import nbformat
 import pytest
 from house import NBS, ROOT, engine_pages, library, name_of, pages
+from japanese import ONLY_HERE, originals
 from run_pages import run
 
 BIN = Path(sys.executable).parent
 each_page = pytest.mark.parametrize('path', pages(), ids=lambda path: path.stem)
+
+
+def japanese_pages():
+    "Every page of the Japanese edition; what is the same as in English is tested in test_japanese."
+    return [*originals().values(), ONLY_HERE]
 
 
 @pytest.mark.slow
@@ -49,7 +55,7 @@ def test_committed_outputs(path):
         assert folder not in text.replace('~', ''), folder
 
 
-@pytest.mark.parametrize('path', [*pages(), NBS/'index.ipynb'], ids=lambda path: path.stem)
+@pytest.mark.parametrize('path', [*pages(), NBS/'index.ipynb', *japanese_pages()], ids=lambda path: path.stem)
 def test_links_lead_somewhere(path):
     "Links to pages, pictures and files of this repository, seen from the page's own folder."
     cells = nbformat.read(path, as_version=4).cells
@@ -58,7 +64,7 @@ def test_links_lead_somewhere(path):
     assert [link for link in links if not (path.parent/link).exists()] == []
 
 
-@pytest.mark.parametrize('name', ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md'])
+@pytest.mark.parametrize('name', ['README.md', 'README.ja.md', 'CONTRIBUTING.md', 'CHANGELOG.md'])
 def test_links_of_the_papers_lead_somewhere(name):
     text = re.sub('`[^`]*`', '', (ROOT/name).read_text(encoding='utf-8'))   # what is quoted is no link
     links = re.findall(r'\]\(([^)\s#]+)', text)
@@ -67,6 +73,6 @@ def test_links_of_the_papers_lead_somewhere(name):
 
 def test_no_page_is_left_over():
     "Every notebook is a page that runs, or is rendered."
-    checked = {name_of(path) for path in pages()} | {'nbs/index.ipynb'}
+    checked = {name_of(path) for path in [*pages(), NBS/'index.ipynb', *japanese_pages()]}
     found = {name_of(path) for path in NBS.rglob('*.ipynb') if '.ipynb_checkpoints' not in path.parts}
     assert found == checked

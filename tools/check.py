@@ -1,6 +1,6 @@
 """All that keeps the house in order, and that is not a test: one line for each thing to mend.
 
-    python tools/check.py [NAME …]      ruff, types, budgets, house, glossary, made (default: all)
+    python tools/check.py [NAME …]      ruff, types, budgets, house, glossary, japanese, made (default: all)
 """
 import json
 import shutil
@@ -12,10 +12,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import draw_house
+import japanese
 import link_glossary
 import measure
 from house import ROOT, name_of
-from render_readme import render
+from render_readme import READMES, render
 
 BIN = Path(sys.executable).parent
 
@@ -72,14 +73,15 @@ def made() -> list[str]:
             subprocess.run([BIN/command], cwd=copy, check=True, capture_output=True)
         found = changed('cat_or_dog', copy, '*.py', 'nbdev-export')
         found += changed('nbs', copy, '*.ipynb', 'nbdev-clean')
-    if (ROOT/'README.md').read_text(encoding='utf-8') != render():
-        found.append('README.md: not what make readme makes of its notebook. Run it, and commit the change')
+    for page, readme in READMES.items():
+        if readme.read_text(encoding='utf-8') != render(page):
+            found.append(f'{readme.name}: not what make readme makes of its notebook. Run it, and commit')
     return found
 
 
 CHECKS: dict[str, Callable[[], list[str]]] = {
     'ruff': ruff, 'types': types, 'budgets': measure.breaches, 'house': draw_house.breaches,
-    'glossary': link_glossary.breaches, 'made': made}
+    'glossary': link_glossary.breaches, 'japanese': japanese.breaches, 'made': made}
 
 
 def main() -> None:
