@@ -47,8 +47,8 @@ ASK = '''async ([data, name, changes]) => {
 
 
 def ask(page, data, name='photo', **changes):
-    """What the page's program says about a photo: the answer, with `square`, uint8 (size, size, 3), and `took`,
-    in milliseconds; or `error`. `changes` are other settings than the page's."""
+    """What the page's program says about a photo: the answer with `square`, uint8 (size, size, 3), and
+    `took`, in milliseconds; or `error`. `changes` are other settings than the page's."""
     said = page.evaluate(ASK, [b64encode(data).decode(), name, changes])
     if 'square' in said:
         values = np.frombuffer(b64decode(said['square']), np.uint8)
