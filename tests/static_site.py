@@ -16,10 +16,17 @@ class Quiet(SimpleHTTPRequestHandler):
         pass
 
 
+class ForEverybody(Quiet):
+    "… whose files other sites' pages may use, as those of a content delivery network."
+    def end_headers(self):
+        self.send_header('access-control-allow-origin', '*')
+        super().end_headers()
+
+
 @contextmanager
-def file_server(folder):
+def file_server(folder, handler=Quiet):
     "Hands out `folder`; gives its address and a function that ends it before the block does."
-    server = ThreadingHTTPServer(('127.0.0.1', 0), partial(Quiet, directory=folder))
+    server = ThreadingHTTPServer(('127.0.0.1', 0), partial(handler, directory=folder))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     def stop():
         server.shutdown()

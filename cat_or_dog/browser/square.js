@@ -26,7 +26,8 @@ export async function open(file, settings) {       // {bitmap, isJpeg}; throws R
   if (kind == 'jpeg' && !await isWhole(file)) throw new Refused('damaged')
   // `none`: colours as they are in the file, as Pillow reads them, and not as a colour profile would have them
   const how = {imageOrientation: 'from-image', colorSpaceConversion: 'none', premultiplyAlpha: 'none'}
-  const bitmap = await createImageBitmap(file, how).catch(() => { throw new Refused(unreadable) })
+  const asItComes = () => createImageBitmap(file)  // some browsers do not know these wishes
+  const bitmap = await createImageBitmap(file, how).catch(asItComes).catch(() => { throw new Refused(unreadable) })
   return {bitmap, isJpeg: kind == 'jpeg'}
 }
 
