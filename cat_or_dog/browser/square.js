@@ -55,19 +55,14 @@ async function isWhole(file) {                     // browsers show what there i
 
 // ── The square ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-const STRIP = 64                                   // rows that are read at a time: little memory, and a multiple of 8
-
 export function toSquare(picture, isJpeg, {size, resize, draft}) {   // Uint8Array (size*size*3)
   const {width, height} = picture, by = isJpeg && resize == 'half' ? draftOf(width, height, Math.trunc(draft*size)) : 1
-  const w = Math.ceil(width/by), h = Math.ceil(height/by), [left, top, right, bottom] = boxOf(w, h, resize)
+  const image = read(picture, by), [left, top, right, bottom] = boxOf(image.width, image.height, resize)
   const bell = resize == 'half' ? hamming : triangle
-  const across = weights(w, left, right, size, bell), down = weights(h, top, bottom, size, bell)
-  const strips = new Uint8Array(h*size*3)          // all rows, each already as narrow as the square
-  for (let y = 0; y < height; y += STRIP) {
-    const rows = Math.min(STRIP, height - y), strip = smaller(read(picture, y, rows), width, rows, by)
-    narrow(strip, w, Math.ceil(rows/by), across, strips.subarray(y/by*size*3))
-  }
-  return flatten(strips, size, down)
+  const across = weights(image.width, left, right, size, bell), down = weights(image.height, top, bottom, size, bell)
+  const isTall = image.height > size && image.height - size > 2*(image.width - size)   // Pillow's own rule, since 2026
+  const square = isTall ? narrower(lower(image, down), across) : lower(narrower(image, across), down)
+  return square.data
 }
 
 export function boxOf(width, height, resize) {     // left, top, right, bottom: `middle_box` and `middle_square` in photo.py
@@ -81,15 +76,20 @@ export function boxOf(width, height, resize) {     // left, top, right, bottom: 
   return [(width - w)/2, (height - h)/2, (width + w)/2, (height + h)/2]
 }
 
-let canvas = null                                  // one for all strips
+const STRIP = 64                                   // rows that are read at a time; a multiple of 8
 
-function read(picture, y, rows) {                  // pixels of some rows, RGBA, with white behind what is see-through
-  if (canvas?.width != picture.width) canvas = new OffscreenCanvas(picture.width, STRIP)
-  const brush = canvas.getContext('2d', {willReadFrequently: true})
-  brush.fillStyle = 'white'
-  brush.fillRect(0, 0, picture.width, STRIP)
-  brush.drawImage(picture, 0, -y)
-  return brush.getImageData(0, 0, picture.width, rows).data
+function read(picture, by) {                       // {data, width, height}: RGB, each side `by` times shorter
+  const width = Math.ceil(picture.width/by), height = Math.ceil(picture.height/by), data = new Uint8Array(3*width*height)
+  const brush = new OffscreenCanvas(picture.width, STRIP).getContext('2d', {willReadFrequently: true})
+  brush.fillStyle = 'white'                        // behind what is see-through
+  for (let y = 0; y < picture.height; y += STRIP) {
+    const rows = Math.min(STRIP, picture.height - y)
+    brush.fillRect(0, 0, picture.width, STRIP)
+    brush.drawImage(picture, 0, -y)
+    const strip = brush.getImageData(0, 0, picture.width, rows).data
+    averages(strip, picture.width, rows, by, data.subarray(3*width*y/by))
+  }
+  return {data, width, height}
 }
 
 // ── As Pillow resizes ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -114,11 +114,12 @@ export function weights(length, from, to, size, bell) {   // for each new place:
   })
 }
 
-function narrow(data, width, rows, across, out) {  // RGBA rows of any width -> RGB rows as wide as the square
-  for (let y = 0, o = 0; y < rows; y++)
+function narrower({data, width, height}, across) { // as wide as there are weights
+  const out = new Uint8Array(3*across.length*height)
+  for (let y = 0, o = 0; y < height; y++)
     for (const {first, counts} of across) {
       let red = HALF, green = HALF, blue = HALF
-      for (let i = 0, at = 4*(y*width + first); i < counts.length; i++, at += 4) {
+      for (let i = 0, at = 3*(y*width + first); i < counts.length; i++, at += 3) {
         red += data[at]*counts[i]
         green += data[at + 1]*counts[i]
         blue += data[at + 2]*counts[i]
@@ -127,18 +128,19 @@ function narrow(data, width, rows, across, out) {  // RGBA rows of any width -> 
       out[o++] = green >> BITS
       out[o++] = blue >> BITS
     }
+  return {data: out, width: across.length, height}
 }
 
-function flatten(data, size, down) {               // all rows -> as many as the square has
-  const out = new Uint8Array(size*size*3), wide = 3*size
+function lower({data, width}, down) {              // as many rows as there are weights
+  const row = 3*width, out = new Uint8Array(row*down.length)
   down.forEach(({first, counts}, y) => {
-    for (let x = 0; x < wide; x++) {
+    for (let x = 0; x < row; x++) {
       let sum = HALF
-      for (let i = 0, at = first*wide + x; i < counts.length; i++, at += wide) sum += data[at]*counts[i]
-      out[y*wide + x] = sum >> BITS
+      for (let i = 0, at = first*row + x; i < counts.length; i++, at += row) sum += data[at]*counts[i]
+      out[y*row + x] = sum >> BITS
     }
   })
-  return out
+  return {data: out, width, height: down.length}
 }
 
 // ── As a JPEG is unpacked smaller ───────────────────────────────────────────────────────────────────────────────────
@@ -152,16 +154,13 @@ export function draftOf(width, height, least) {    // 8, 4, 2 or 1: by how much 
   return [8, 4, 2, 1].find(by => Math.min(times(width), times(height)) >= by)
 }
 
-function smaller(data, width, rows, by) {          // RGBA rows, each side `by` times shorter
-  if (by == 1) return data
-  const w = Math.ceil(width/by), h = Math.ceil(rows/by), sums = new Uint16Array(3*w), out = new Uint8ClampedArray(4*w*h)
-  for (let y = 0; y < h; y++) {
+function averages(data, width, rows, by, out) {    // rows of RGBA -> RGB, each side `by` times shorter
+  const w = Math.ceil(width/by), sums = new Uint16Array(3*w)
+  for (let y = 0; y*by < rows; y++) {
     sums.fill(by*by/2)                             // so that the end rounds
     for (let i = 0; i < by; i++) addRow(data, 4*width*Math.min(rows - 1, y*by + i), width, by, sums)
-    for (let x = 0; x < w; x++)
-      for (let colour = 0; colour < 3; colour++) out[4*(w*y + x) + colour] = Math.floor(sums[3*x + colour]/(by*by))
+    for (let x = 0; x < 3*w; x++) out[3*w*y + x] = Math.floor(sums[x]/(by*by))
   }
-  return out
 }
 
 function addRow(data, row, width, by, sums) {      // a row of RGBA that begins at `row`; at the edge, the last pixel counts again
