@@ -202,7 +202,7 @@ async function tellLive() {                        // what the model sees in the
   while (camera.open) {
     const answer = document.hidden || !video.videoWidth ? null : await watch(video, settings)
     if (answer && said.textContent != verdict(answer)) said.textContent = verdict(answer)   // only news is read aloud
-    if (answer) sure.textContent = percent(answer.probability)
+    if (answer) sure.textContent = answer.verdict == 'neither' ? '' : percent(answer.probability)
     await new Promise(done => setTimeout(done, 100))
   }
 }
