@@ -26,7 +26,8 @@ RECORD = EDITION/'originals.json'
 ONLY_HERE = EDITION/'article.ipynb'   # the article, section by section, and where it lives here
 LINE = 'edition'                      # the id of the cell that leads to the other edition
 TO_JAPANESE = '[日本語で読む]({})'
-TO_ENGLISH = '[English]({}) ・ コードと実行結果は英語版と共通なので、結果の文と図の中の言葉は英語のままです。'
+TO_ENGLISH = ('[English]({}) ・ [元の記事との対応](article.ipynb) ・ '
+              'コードと実行結果は英語版と共通なので、結果の文と図の中の言葉は英語のままです。')
 EXPORTED = '# 英語版の同じセルは「#| export」で始まり、ライブラリになります'
 LINK = re.compile(r'(\]\(|(?:src|href)=")([^)\s"#]*)(#[^)\s"]*)?')
 
@@ -61,8 +62,9 @@ def in_japanese(text: str, page: Path) -> str:
 
 
 def links(text: str) -> list[str]:
-    "Where the links of a text lead, in a fixed order."
-    return sorted(match[2] + (match[3] or '') for match in LINK.finditer(text))
+    "Where the links of a text lead, in a fixed order; to the article's page only the Japanese leads."
+    found = [match[2] + (match[3] or '') for match in LINK.finditer(text)]
+    return sorted(link for link in found if link != ONLY_HERE.name)
 
 
 def code_of(source: str) -> list[str]:
@@ -126,7 +128,7 @@ def carry(page: Path) -> None:
 
 def write(notebook, file: Path) -> None:
     "Write a notebook as nbdev-clean would, if it changes."
-    text = json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + '\n'
+    text = nbformat.writes(notebook).rstrip('\n') + '\n'
     if not file.exists() or file.read_text(encoding='utf-8') != text:
         file.parent.mkdir(exist_ok=True)
         file.write_text(text, encoding='utf-8')

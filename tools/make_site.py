@@ -11,21 +11,30 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from house import NBS, ROOT, engine_pages, lesson_pages, library
+from house import ROOT, engine_pages, lesson_pages, library
 from japanese import ONLY_HERE, originals
 
 SOURCE = ROOT/'build'/'site-source'
-JAPANESE = [NBS/'ja'/page.name for page in originals()] + [ONLY_HERE]
+JAPANESE = [*originals().values(), ONLY_HERE]
+PAPERS = [ROOT/name for name in ('CONTRIBUTING.md', 'CHANGELOG.md', 'SECURITY.md')]
+# What pages link to lies in the copy at the same place as here.
+COPIED = ['nbs', 'benchmarks', 'tools', 'tests', 'cat_or_dog', 'NOTICE', 'LICENSE']
+FRONT = '''<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>cat_or_dog</title>
+<meta http-equiv="refresh" content="0; url=nbs/index.html">
+<a href="nbs/index.html">cat_or_dog</a> ・ <a href="nbs/ja/index.html" lang="ja">日本語</a></html>
+'''
 SEARCH = '''# Search
 
 ```{raw} html
-<link href="pagefind/pagefind-ui.css" rel="stylesheet">
+<link href="../pagefind/pagefind-ui.css" rel="stylesheet">
 <div id="search"></div>
-<script src="pagefind/pagefind-ui.js"></script>
+<script src="../pagefind/pagefind-ui.js"></script>
 <script>
   new PagefindUI({element: "#search", showImages: false, showSubResults: true, autofocus: true});
 </script>
@@ -41,8 +50,8 @@ extensions = ['myst_nb', 'sphinx.ext.autodoc', 'sphinx_external_toc']
 external_toc_path = '_toc.yml'
 nb_execution_mode = 'off'
 myst_heading_anchors = 3
-myst_enable_extensions = ['dollarmath']
-suppress_warnings = ['myst.xref_missing', 'myst.header', 'mystnb.unknown_mime_type', 'docutils']
+suppress_warnings = ['myst.xref_missing', 'myst.header', 'mystnb.unknown_mime_type', 'docutils',
+                     'misc.highlighting_failure']
 html_theme = 'furo'
 html_title = 'cat_or_dog'
 html_show_sphinx = False
@@ -54,7 +63,7 @@ autodoc_typehints = 'signature'
 autodoc_mock_imports = []
 '''
 SEARCH_LINK = '''<div class="sidebar-search-container" style="padding: .5rem 1rem">
-<a href="{{ pathto('search-page') }}">Search / 検索</a></div>
+<a href="{{ pathto('search/index') }}">Search / 検索</a></div>
 '''
 
 
@@ -69,13 +78,13 @@ def docments_as_fields(app, what, name, thing, options, lines):
     except (TypeError, OSError, ValueError, SyntaxError):
         return
     found = [f':param {key}: {text}' for key, text in comments.items() if text and key != 'self']
-    if found:
-        lines += ['', *found]
+    quoted = [re.sub(r'(?<!`)`([^`]+)`(?!`)', r'``\1``\\ ', line) for line in [*lines, '', *found]]
+    lines[:] = quoted   # single backticks mean something else to Sphinx
 
 
 def language_of_page(app, page, template, context, doctree):
     "Japanese pages say so, for fonts, hyphenation and the search."
-    context['language'] = 'ja' if page.startswith('ja/') else 'en'
+    context['language'] = 'ja' if page.startswith('nbs/ja/') else 'en'
 
 
 def setup(app):
@@ -93,11 +102,12 @@ def toc() -> str:
     "The tree of the site, for sphinx-external-toc."
     def entries(files):
         "A line for each page, by its place in the source."
-        return [f'      - file: {file.relative_to(NBS).with_suffix("").as_posix()}' for file in files]
+        return [f'      - file: {file.relative_to(ROOT).with_suffix("").as_posix()}' for file in files]
     parts = {'The lesson': entries(lesson_pages()), '日本語版': entries(JAPANESE),
              'The engine rooms': entries(engine_pages()),
-             'Reference': ['      - file: search-page', '      - file: api/index']}
-    lines = ['root: index', 'subtrees:']
+             'How it is kept': entries([*PAPERS, *sorted((ROOT/'benchmarks').glob('*.md'))]),
+             'Reference': ['      - file: search/index', '      - file: api/index']}
+    lines = ['root: nbs/index', 'subtrees:']
     for caption, some in parts.items():
         lines += [f'  - caption: {caption}', '    entries:', *some]
     modules = [f'          - file: api/{module_of(file)}' for file in api_modules()]
@@ -124,15 +134,28 @@ def write_api(folder: Path) -> None:
 def write_source() -> None:
     "A copy of the pages, with what only the site needs beside them."
     shutil.rmtree(SOURCE, ignore_errors=True)
-    ignored = shutil.ignore_patterns('.ipynb_checkpoints', 'cat_or_not*', 'first_try', 'models', '*.onnx')
-    shutil.copytree(NBS, SOURCE, ignore=ignored)
+    SOURCE.mkdir(parents=True)
+    made_by_pages = 'cat_or_not*', 'first_try', 'models', '*.onnx'
+    ignored = shutil.ignore_patterns('.ipynb_checkpoints', '__pycache__', *made_by_pages)
+    for name in [*COPIED, *(paper.name for paper in PAPERS)]:
+        copy = shutil.copy if (ROOT/name).is_file() else partial(shutil.copytree, ignore=ignored)
+        copy(ROOT/name, SOURCE/name)
     write_api(SOURCE/'api')
     version = re.search(r'^version = (\S+)', (ROOT/'settings.ini').read_text(encoding='utf-8'), re.M)[1]
     conf = CONF.format(tools=str(ROOT/'tools'), version=version)
-    (SOURCE/'_templates').mkdir()
-    for name, text in {'conf.py': conf, '_toc.yml': toc(), 'search-page.md': SEARCH,
+    for name, text in {'conf.py': conf, '_toc.yml': toc(), 'search/index.md': SEARCH,
                        '_templates/search-link.html': SEARCH_LINK}.items():
+        (SOURCE/name).parent.mkdir(exist_ok=True)
         (SOURCE/name).write_text(text, encoding='utf-8')
+    for page in (file for file in SOURCE.rglob('*.ipynb') if file.parent.name != 'ja'):
+        page.write_text(with_anchors(page.read_text(encoding='utf-8')), encoding='utf-8')
+
+
+def with_anchors(text: str) -> str:
+    "A page's links to headings, written as Sphinx names them: `glossary.ipynb#ImageNet` is its `#imagenet`."
+    from docutils.nodes import make_id
+    return re.sub(r'(engine/glossary\.ipynb|\]\(glossary\.ipynb|_theory\.ipynb)#([^)\s]+)',
+                  lambda match: f'{match[1]}#{make_id(match[2])}', text)
 
 
 class Page(HTMLParser):
@@ -180,7 +203,8 @@ def main() -> None:
     out = parser.parse_args().out
     write_source()
     shutil.rmtree(out, ignore_errors=True)
-    subprocess.run([sys.executable, '-m', 'sphinx', '-q', '-j', '2', SOURCE, out], check=True)
+    subprocess.run([sys.executable, '-m', 'sphinx', '-q', SOURCE, out], check=True)
+    (out/'index.html').write_text(FRONT, encoding='utf-8')
     subprocess.run([sys.executable, '-m', 'pagefind', '--site', out], check=True, stdout=subprocess.DEVNULL)
     found = broken_links(out)
     print(*found or [f'The site is in {out}: open {out/"index.html"}'], sep='\n')
