@@ -8,7 +8,7 @@ __all__ = ['VERSION', 'PACKAGE_HASH', 'MODULE', 'WASM', 'HASHES', 'REGISTRY', 'C
            'runtime_addresses', 'page_settings', 'static_texts', 'static_policy', 'static_html', 'service_worker',
            'site', 'check_new', 'write_new_folder', 'export_static']
 
-# %% ../../nbs/engine/static_app.ipynb #f778b8d3
+# %% ../../nbs/engine/static_app.ipynb #72ae7988
 import hashlib
 import io
 import json
@@ -28,7 +28,7 @@ from .page import STATIC, UNSURE, Limits, content_policy, page_html, page_texts
 from .photo import DRAFT, MAX_PIXELS
 from ..predict import Classifier
 
-# %% ../../nbs/engine/static_app.ipynb #9fd86f0a
+# %% ../../nbs/engine/static_app.ipynb #33f09d10
 VERSION = '1.30.0'   # of onnxruntime-web
 PACKAGE_HASH = ('sha512-'
                 'q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ==')
@@ -41,7 +41,7 @@ def integrity(data: bytes, method: str = 'sha384') -> str:
     "A hash as browsers and npm write it."
     return f'{method}-{b64encode(hashlib.new(method, data).digest()).decode()}'
 
-# %% ../../nbs/engine/static_app.ipynb #337cad6b
+# %% ../../nbs/engine/static_app.ipynb #b96b03e2
 REGISTRY = 'https://registry.npmjs.org'
 _PACKAGE_LIMITS = web.Limits(seconds=600, bytes=100_000_000)   # it has 33 MB
 
@@ -70,7 +70,7 @@ def fetch_package() -> bytes:
         raise _no_package('what came is not what we know under this name')
     return package
 
-# %% ../../nbs/engine/static_app.ipynb #0bdee593
+# %% ../../nbs/engine/static_app.ipynb #7a95acf3
 def _are_known(files: Mapping[str, bytes]) -> bool:
     return {name: integrity(data) for name, data in files.items()} == HASHES
 
@@ -106,14 +106,14 @@ def runtime() -> dict[str, bytes]:
         say_no_cache(error)
     return found
 
-# %% ../../nbs/engine/static_app.ipynb #5ef7b6c9
+# %% ../../nbs/engine/static_app.ipynb #d391f810
 CDN = f'https://cdn.jsdelivr.net/npm/onnxruntime-web@{VERSION}/dist'
 
 def runtime_addresses(from_cdn: bool) -> dict[str, str]:
     "Where the page finds the program: file name -> address, as seen from the page."
     return {name: f'{CDN if from_cdn else "runtime"}/{name}' for name in HASHES}
 
-# %% ../../nbs/engine/static_app.ipynb #aa2a0542
+# %% ../../nbs/engine/static_app.ipynb #04ee540c
 BROWSER = STATIC.parent/'browser'   # what only this page needs
 OWN_FILES = 'page.css', 'page.js', 'icon.svg'   # of `STATIC`
 MODEL = 'model.onnx'
@@ -134,7 +134,7 @@ def page_settings(
             'runtime': {'module': _loads(where[MODULE], HASHES[MODULE]),
                         'wasm': _loads(where[WASM], HASHES[WASM])}}
 
-# %% ../../nbs/engine/static_app.ipynb #e8b8e8aa
+# %% ../../nbs/engine/static_app.ipynb #c3c569b7
 _WASM_BYTES = 14_239_897   # what a browser loads for the program; most servers pack it to a quarter
 
 def static_texts(
@@ -150,7 +150,7 @@ def static_texts(
         sentences.update({key: Template(said).safe_substitute(blanks) for key, said in sentences.items()})
     return page_texts(model.labels, others=others)
 
-# %% ../../nbs/engine/static_app.ipynb #9345d862
+# %% ../../nbs/engine/static_app.ipynb #74566523
 def static_policy(from_cdn: bool = False) -> str:
     "The content security policy of the page."
     own, where = "'self'", runtime_addresses(from_cdn)
@@ -169,7 +169,7 @@ def static_html(
     first = '<meta charset="utf-8">'
     return page_html(texts, 'en', Limits(), settings).replace(first, first + more, 1)
 
-# %% ../../nbs/engine/static_app.ipynb #eaa8cad5
+# %% ../../nbs/engine/static_app.ipynb #fdc1f6c0
 NOT_KEPT = 'sw.js', 'README.md', '.nojekyll', '.github/workflows/pages.yml'   # by browsers
 
 def service_worker(
@@ -185,7 +185,7 @@ def service_worker(
     lists = f'const FILES = {json.dumps(files, indent=2)}\nconst VERSION = {json.dumps(version)}\n\n'
     return lists + (BROWSER/'sw.js').read_text(encoding='utf-8')
 
-# %% ../../nbs/engine/static_app.ipynb #3d3c3505
+# %% ../../nbs/engine/static_app.ipynb #31477c82
 README = Template("""# $title
 
 Show it a photo, and a little model says what it sees. The model runs in the visitor's browser; no photo
@@ -236,7 +236,7 @@ def _readme(model: Classifier, from_cdn: bool) -> str:
     return README.substitute(title=title, labels=', '.join(model.labels), version=VERSION,
                              licence='' if from_cdn else ' (`runtime/LICENSE`)')
 
-# %% ../../nbs/engine/static_app.ipynb #da0dce50
+# %% ../../nbs/engine/static_app.ipynb #20734495
 def site(
     model: Classifier,
     from_cdn: bool = False,
@@ -255,7 +255,7 @@ def site(
     contents['.github/workflows/pages.yml'] = WORKFLOW.encode()
     return contents
 
-# %% ../../nbs/engine/static_app.ipynb #42c1ca0b
+# %% ../../nbs/engine/static_app.ipynb #e591a752
 def check_new(folder: str | os.PathLike) -> None:
     "Raise `FileExistsError` if there is something in `folder`."
     folder = Path(folder)
