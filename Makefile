@@ -24,7 +24,7 @@ check: .venv/.dev         ## lint, types, budgets, what is made from the noteboo
 	$(BIN)/python tools/check.py
 	$(BIN)/python -m pytest -q -m fast --deselect tests/test_house.py::test_nothing_to_mend
 
-test: .venv/.dev .venv/.browser   ## run every test, every page, and what make check looks at
+test: .venv/.dev .venv/.browser .venv/.onnxruntime-web   ## run every test, every page, and what make check looks at
 	$(BIN)/python -m pytest
 
 run: .venv/.dev           ## run every page and keep its outputs; then everything that is made from the pages
@@ -91,3 +91,8 @@ WIDGETS8 := 'ipywidgets~=8.1' 'jupyterlab_widgets~=3.0' 'widgetsnbextension~=4.0
 	  echo 'No Japanese font could be installed here. On Debian: apt install fonts-ipafont-gothic'
 	@$(BIN)/python -m pip install -qq --upgrade --no-deps --target .venv/widgets8 $(WIDGETS8)
 	@touch $@
+
+# For the page that runs in a browser: the program that runs models there, from npm, into the cache.
+.venv/.onnxruntime-web: .venv/.dev cat_or_dog/engine/static_app.py
+	@$(BIN)/python -c 'from cat_or_dog.engine.static_app import runtime; runtime()' && touch $@ || \
+	  echo 'Without onnxruntime-web the tests of the page without a server cannot run.'

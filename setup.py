@@ -23,7 +23,8 @@ setup(
     long_description=(here/'README.md').read_text(encoding='utf-8'),
     long_description_content_type='text/markdown',
     packages=find_packages(include=['cat_or_dog', 'cat_or_dog.*']),
-    package_data={'cat_or_dog': ['py.typed', 'static/*', 'teaching/*', 'live/*', 'weights/*', 'language/*']},
+    package_data={'cat_or_dog': ['py.typed', 'static/*', 'browser/*', 'teaching/*', 'live/*', 'weights/*',
+                                 'language/*']},
     install_requires=cfg['requirements'].split(),
     extras_require=extras,
     entry_points={'console_scripts': cfg['console_scripts'].split()})

@@ -24,7 +24,7 @@ MODULES = {
         'test_teach',
     },
 }
-FIXTURES = {'photos': {'photos'}, 'browser': {'open_page'}}
+FIXTURES = {'photos': {'photos'}, 'browser': {'browser'}, 'network': {'registry', 'programs'}}
 SLOW = {
     'test_37_labels_and_what_many_photos_change',
     'test_a_download_that_stopped_early_goes_on',

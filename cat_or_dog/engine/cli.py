@@ -572,14 +572,20 @@ def app(
     no_browser: bool = False,    # do not open the page in the browser
     export: str = '',            # write a folder for Hugging Face Spaces or Docker instead
     teach: str = '',             # the folder of its photos: correct it on the page; what you correct is kept
+    static: str = '',            # write a folder for any file server instead: the model runs in the browser
+    from_cdn: bool = False,      # with --static: browsers get onnxruntime-web from a CDN, not from the folder
     as_json: bool = False,
 ) -> int:
     "Show the model as a web page, or export it for the web."
     from cat_or_dog.engine.server import serve
     from cat_or_dog.predict import Classifier
+    if from_cdn and not static:
+        raise ValueError('--from-cdn goes with --static FOLDER, which was not given.')
     loaded = Classifier.load(model)
     if export:
         return _export(loaded, export, as_json)
+    if static:
+        return _static(loaded, static, from_cdn, as_json)
     ready = _tell_where(as_json, no_browser)
     if teach:
         from cat_or_dog.engine.teach_page import check_local, serve_correcting
@@ -614,6 +620,18 @@ def _export(model: Any, folder: str, as_json: bool) -> int:
         result({'folder': folder, 'files': files})
     else:
         print(f'{folder}: {len(files)} files, ready for Hugging Face Spaces and Docker; see its README.md.')
+    return OK
+
+def _static(model: Any, folder: str, from_cdn: bool, as_json: bool) -> int:
+    "Write the folder for any file server."
+    from cat_or_dog.engine.static_app import export_static
+    files = export_static(model, folder, from_cdn)
+    if as_json:
+        result({'folder': folder, 'files': [str(file) for file in files]})
+    else:
+        size = sum(file.stat().st_size for file in files)/1e6
+        print(f'{folder}: {len(files)} files, {size:.0f} MB, ready for any file server; see its README.md. '
+              f'Try it: python -m http.server --directory {folder}')
     return OK
 
 @command('cat-or-dog demo')

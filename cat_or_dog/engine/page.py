@@ -6,7 +6,7 @@
 __all__ = ['UNSURE', 'WEB_FORMATS', 'PREVIEW_SIDE', 'BAD_PHOTO', 'BROKEN_MODEL', 'LONGEST_NAME', 'STATIC', 'MANY_LABELS',
            'NOBODY', 'LOCAL_HOSTS', 'verdict', 'preview', 'strength', 'light', 'describe', 'Refused', 'refusal_for',
            'Limits', 'is_from_elsewhere', 'Desk', 'choose_language', 'page_texts', 'filled_html', 'page_html',
-           'security_headers', 'WithHeaders', 'whole_app', 'wished_language', 'Addition', 'page_app']
+           'content_policy', 'security_headers', 'WithHeaders', 'whole_app', 'wished_language', 'Addition', 'page_app']
 
 # %% ../../nbs/engine/page.ipynb #adec15dc
 import io
@@ -249,10 +249,12 @@ def _filled(sentences: dict, labels: Sequence[str], limits: Limits) -> dict:
 def page_texts(
     labels: Sequence[str],     # that the model knows
     limits: Limits = Limits(),
+    others: Mapping = {},      # language -> sentences that take the place of ours
 ) -> dict[str, dict]:          # language -> name of a sentence -> sentence
     "All sentences of the page."
     texts = json.loads((STATIC/'texts.json').read_text(encoding='utf-8'))
-    return {language: _filled(sentences, labels, limits) for language, sentences in texts.items()}
+    return {language: _filled(sentences | others.get(language, {}), labels, limits)
+            for language, sentences in texts.items()}
 
 # %% ../../nbs/engine/page.ipynb #6f7b40ff
 def filled_html(
@@ -282,13 +284,14 @@ def page_html(
 # %% ../../nbs/engine/page.ipynb #0d99b939
 NOBODY = "'none'"
 
-def _policy(embed_in: str) -> str:
-    "The content security policy."
+def content_policy(
+    more: Mapping[str, str],   # what may be loaded -> from where
+) -> str:
+    "The page's content security policy, with `more` added or in the place of ours."
     own = "'self'"
     allowed = {'default-src': NOBODY, 'script-src': own, 'style-src': own, 'img-src': f'{own} blob: data:',
-               'connect-src': own, 'media-src': f'{own} blob:', 'base-uri': NOBODY, 'form-action': NOBODY,
-               'frame-ancestors': embed_in}
-    return '; '.join(f'{what} {where}' for what, where in allowed.items())
+               'connect-src': own, 'media-src': f'{own} blob:', 'base-uri': NOBODY, 'form-action': NOBODY}
+    return '; '.join(f'{what} {where}' for what, where in {**allowed, **more}.items())
 
 _ADDRESS = r'https?://(\*\.)?[\w.-]+(:\d+|:\*)?'
 _SITE = re.compile(rf"'none'|'self'|\*|{_ADDRESS}(\s+{_ADDRESS})*")
@@ -300,7 +303,7 @@ def security_headers(
     if not _SITE.fullmatch(embed_in):
         raise ValueError(f'{embed_in!r} is not the address of a site that may show the page: '
                          'give one such as https://hub.example.org.')
-    return {'content-security-policy': _policy(embed_in),
+    return {'content-security-policy': content_policy({'frame-ancestors': embed_in}),
             'permissions-policy': 'camera=(self), microphone=(), geolocation=()',
             'referrer-policy': 'no-referrer', 'x-content-type-options': 'nosniff',
             'cross-origin-opener-policy': 'same-origin', 'cross-origin-resource-policy': 'same-origin',

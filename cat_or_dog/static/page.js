@@ -1,8 +1,16 @@
 // The page's own program. A card is one photo: {file, url, state, answer, error}; `draw` turns it into what is on the screen.
+import {ask, prepare, watch} from './ask.js'
+
 const find = id => document.getElementById(id)
 const settings = JSON.parse(find('settings').textContent)
 const cards = []                                   // as on the screen: the newest photos first
-let language = document.documentElement.lang, batch = [], left_out = false, working = 0, shots = 0
+let language = chooseLanguage(), batch = [], left_out = false, working = 0, shots = 0
+
+function chooseLanguage() {                        // asked for in the address, or else the first that the reader likes
+  const asked = new URLSearchParams(location.search).get('lang')
+  const liked = navigator.languages.map(one => one.slice(0, 2).toLowerCase())
+  return [asked, ...liked].find(one => Object.hasOwn(settings.texts, one)) ?? 'en'
+}
 
 const text = (key, values = {}) => settings.texts[language][key].replace(/\{(\w+)\}/g, (all, word) => values[word] ?? all)
 const nameOf = label => settings.texts[language].names[label] ?? label
@@ -65,8 +73,9 @@ function drawHeat(card) {                          // a pixel a number, with an 
   context.drawImage(small, left, top, width*(1 + 2/columns), height*(1 + 2/rows))
 }
 
-function seen(width, height, resize) {             // how much of the middle of a photo the model saw: see `pixels` in predict.py
-  const half = (width + height)/2
+function seen(width, height, resize) {             // how much of the middle of a photo the model saw: see `pixels` in photo.py
+  const half = (width + height)/2, side = Math.min(width, height)
+  if (resize == 'crop') return [side, side]
   return resize == 'half' ? [Math.min(width, half), Math.min(height, half)] : [width, height]
 }
 
@@ -80,6 +89,7 @@ function describeHeat(heat) {                      // the same as the colours, f
 }
 
 function drawAll() {
+  document.documentElement.lang = language
   for (const element of document.querySelectorAll('[data-text]')) element.textContent = text(element.dataset.text)
   for (const link of document.querySelectorAll('nav a'))
     link.hreflang == language ? link.setAttribute('aria-current', 'true') : link.removeAttribute('aria-current')
@@ -97,30 +107,14 @@ function sayProgress() {
   else if (ready.length) say(text(bad ? 'done' : 'done_all', {good: ready.length - bad, bad}) + (left_out ? ' ' + text('error_many') : ''))
 }
 
-// ── Asking the server ───────────────────────────────────────────────────────────────────────────────────────────────
-
-const wait = seconds => new Promise(done => setTimeout(done, 1000*seconds))
-
-async function ask(file) {                         // {answer} or {error}; a full queue is asked again
-  if (file.size > settings.photo_bytes) return {error: 'size'}
-  let response
-  for (let attempt = 0; attempt < 6; attempt++) {
-    try { response = await fetch('predict', {method: 'POST', body: file, headers: {'content-type': 'application/octet-stream'}}) }
-    catch { response = null }
-    if (response && response.status != 503) break
-    await wait(Number(response?.headers.get('retry-after') || 1)*(1 + attempt*Math.random()))
-  }
-  if (!response) return {error: 'connection'}
-  const said = await response.json().catch(() => ({code: response.status == 503 ? 'busy' : 'server'}))
-  return response.ok ? {answer: said} : {error: `error_${said.code}` in settings.texts.en ? said.code : 'server'}
-}
+// ── Asking the model ────────────────────────────────────────────────────────────────────────────────────────────────
 
 async function work() {                            // three of these run at a time
   working++
   for (let card; card = cards.find(card => card.state == 'waiting');) {
     card.state = 'looking'
     drawCard(card)
-    Object.assign(card, await ask(card.file))
+    Object.assign(card, await ask(card.file, settings))
     card.state = card.error ? 'failed' : 'done'
     if (card.answer) await showPhoto(card)
     drawCard(card)
@@ -129,7 +123,7 @@ async function work() {                            // three of these run at a ti
   working--
 }
 
-async function showPhoto(card) {                   // the server sends a small copy of a photo that browsers cannot show
+async function showPhoto(card) {                   // a server sends a small copy of a photo that browsers cannot show
   const image = card.item.querySelector('img')
   if (card.answer.preview) image.src = card.answer.preview
   await image.decode().catch(() => {})
@@ -175,7 +169,7 @@ document.onpaste = event => { if (event.clipboardData.types.length) add(event.cl
 
 for (const link of document.querySelectorAll('nav a')) link.onclick = event => {
   event.preventDefault()
-  language = document.documentElement.lang = link.hreflang
+  language = link.hreflang
   history.replaceState(null, '', `?lang=${language}`)
   drawAll()
   sayProgress()
@@ -190,6 +184,7 @@ find('open-camera').onclick = async () => {
   try { video.srcObject = await navigator.mediaDevices.getUserMedia({video: {facingMode: 'environment'}}) }
   catch { return say(text('error_camera')) }
   camera.showModal()
+  if (watch) tellLive()
 }
 find('close-camera').onclick = () => camera.close()
 camera.onclose = () => video.srcObject?.getTracks().forEach(track => track.stop())
@@ -202,6 +197,24 @@ find('shoot').onclick = () => {
   camera.close()
 }
 
+async function tellLive() {                        // what the model sees in the camera's picture, a few times a second
+  const live = find('live'), [said, sure] = live.children
+  live.hidden = false
+  while (camera.open) {
+    const answer = document.hidden || !video.videoWidth ? null : await watch(video, settings)
+    if (answer && said.textContent != verdict(answer)) said.textContent = verdict(answer)   // only news is read aloud
+    if (answer) sure.textContent = answer.verdict == 'neither' ? '' : percent(answer.probability)
+    await new Promise(done => setTimeout(done, 100))
+  }
+}
+
+// ── Begin ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
 drawAll()
 
 export {ask, capital, cards, drawAll, drawCard, language, nameOf, percent, say, settings, showPhoto, text, verdict}
+if (prepare) {                                     // the model comes to this browser first
+  const sayUnlessBusy = key => { if (!batch.length) say(text(key)) }
+  sayUnlessBusy('preparing')
+  prepare(settings).then(() => sayUnlessBusy('ready'), () => say(text('unprepared')))
+}

@@ -93,7 +93,7 @@ async function onThePage() {
   const text = (key, values = {}) => page.settings.texts[page.language][key]?.replace(/\{(\w+)\}/g, (all, word) => values[word] ?? all)
 
   async function again(card) {                     // ask about a photo that has its answer already
-    Object.assign(card, await page.ask(card.file))
+    Object.assign(card, await page.ask(card.file, page.settings))
     card.state = card.error ? 'failed' : 'done'
     page.drawCard(card)
     if (card.answer) await page.showPhoto(card)
