@@ -666,7 +666,7 @@ def test_a_folder_is_no_table_and_an_empty_cell_no_label(tmp_path):
     (tmp_path/'u.csv').write_text('file,label\ncat/1.jpg,\ndog/1.jpg,b\n')
     photos = labelled_photos(tmp_path/'photos', labels=tmp_path/'u.csv')
     assert photos.counts == {'b': 1}
-    assert any('1 photos are left alone' in note and 'it has no label in u.csv' in note
+    assert any('1 photo is left alone' in note and 'it has no label in u.csv' in note
                for note in photos.notes)
 
 

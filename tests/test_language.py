@@ -268,7 +268,7 @@ def test_a_japanese_locale_without_utf_8(tmp_path):
     done = subprocess.run([*command, 'train', '見つからない'], cwd=tmp_path, capture_output=True, env=env)
     assert done.returncode == 1
     assert done.stderr.decode('utf-8') == (
-        "cat-or-dog train：フォルダー'見つからない'がありません。先に写真をダウンロードしてください。\n"
+        "cat-or-dog train：フォルダ'見つからない'がありません。先に写真をダウンロードしてください。\n"
     )
 
 

@@ -490,7 +490,7 @@ def test_a_failed_save_leaves_the_old_model_whole(model, tmp_path, monkeypatch):
 def test_the_card_says_what_the_model_is(model_file):
     card = model_file.with_suffix('.md').read_text(encoding='utf-8')
     for part in (
-        'tells cat from dog',
+        'tells photos of these apart: cat, dog',
         '30 × cat, 30 × dog',
         'Wrong on',
         '95 % interval',

@@ -29,7 +29,6 @@ import httpcore
 import httpx
 
 from .files import USER_AGENT, retry_after, visible, within
-from .photo import START_BYTES, looks_like_photo
 
 # %% ../../nbs/engine/fetch.ipynb #cb34e38e
 class Refused(Exception):
@@ -373,6 +372,7 @@ _SEALED = frozenset({'br', 'zstd', 'compress'})   # packings that we did not ask
 
 def _unpacker(packings: str, start: bytes) -> Any:   # `None`: it is not packed
     "What unpacks a body that begins with `start`, of which the header says `packings`. Raises `Refused`."
+    from cat_or_dog.engine.photo import looks_like_photo
     named = {packing.strip().lower() for packing in packings.split(',')}
     if looks_like_photo(start):
         return None
@@ -382,6 +382,7 @@ def _unpacker(packings: str, start: bytes) -> Any:   # `None`: it is not packed
 
 def _body(answer: httpx.Response, limits: Limits) -> bytes:
     "The body of the answer, at most `limits.bytes`. Raises `Refused`."
+    from cat_or_dog.engine.photo import START_BYTES   # whoever only checks addresses needs no Pillow
     too_large = Refused(f'larger than {limits.bytes/1e6:g} MB')
     if int(answer.headers.get('content-length', 0)) > limits.bytes:
         raise too_large
