@@ -32,6 +32,7 @@ SEEDS = range(1, 6)
 SIZES = 192, 256
 ARTICLE_SIZE = 192
 MEGA = 1e6
+HEAD = 2             # lines of a table before its rows
 COMMAND = Path(sys.executable).parent/'cat-or-dog'
 
 
@@ -509,14 +510,17 @@ def report(results):
              f'{platform.machine()}, {usable_cores()} cores, Python {platform.python_version()}, '
              f'torch {version("torch")}, fastai {version("fastai")}, onnxruntime {version("onnxruntime")}. '
              'One machine, one day: only ratios mean something elsewhere. '
-             f'{n} photos to train on, {test} others to test; mean (smallest–largest) over the seeds. '
+             f'{n} photos to train on, {test} others to test; mean (smallest–largest) over the seeds; '
+             'seconds only of runs beside which nothing else ran. '
              "The body is EfficientNet-Lite0 everywhere, not the article's resnet18. `×`: against the "
              'article\'s way with batches of 64. "Whole process" has the imports in it. The seed of '
              'fastai\'s rows decides the head\'s first weights, the order, and which fifth is set '
              'apart; that of ours, the folds.']
     tables = table_training, table_prediction, table_shell, table_learning, table_growth, table_limit
     for table in tables:
-        lines += ['', *table(results)]
+        rows = table(results)
+        if len(rows) > HEAD:
+            lines += ['', *rows]
     lines += ['', f'Installed: base {installed("cat_or_dog"):.0f} MB, with onnx for training '
               f'{installed("cat_or_dog", "onnx"):.0f} MB, '
               f'fastai and timm {installed("fastai", "timm"):.0f} MB.',
