@@ -121,7 +121,7 @@ def test_each_message_is_known_when_it_comes(message):
 @pytest.mark.parametrize('name', COMMANDS)
 def test_help(say, name):
     said = say(name, '--help').out
-    assert english_in(said) == [] and '使い方：' in said and 'オプション：' in said
+    assert english_in(said) == [] and f'使い方：  cat-or-dog {name} ' in said and 'オプション：' in said
     assert max(map(language.width, said.splitlines())) <= 82
 
 

@@ -25,6 +25,7 @@ import typing
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -132,9 +133,13 @@ def add_parameter(
 # %% ../../nbs/engine/cli.ipynb #c1a0f001
 class AnyOrder(argparse.ArgumentParser):
     "A parser that takes options before, behind and between the arguments: `predict a.jpg --model m b.jpg`."
-    within = False   # it calls itself, first for the options, then for the rest
+    within = False                             # it calls itself, first for the options, then for the rest
+    fill: Callable[[], None] | None = None     # adds its arguments, as soon as it is asked: ten take 0.1 s
 
     def parse_known_args(self, args=None, namespace=None):   # type: ignore[override]
+        if self.fill:
+            fill, self.fill = self.fill, None
+            fill()
         if self.within or '--' in (args or ()):   # behind -- everything is an argument
             return super().parse_known_args(args, namespace)
         self.within = True
@@ -161,7 +166,10 @@ def parser_class(
             return help_page(super().format_help(), language, shutil.get_terminal_size().columns)
 
         def format_usage(self) -> str:
-            return help_page(super().format_usage(), language, shutil.get_terminal_size().columns)
+            usage = super().format_usage()
+            if getattr(self, 'within', False):   # argparse keeps it, and cuts off the English 'usage: '
+                return usage
+            return help_page(usage, language, shutil.get_terminal_size().columns)
     return Parser
 
 WIDE = 10_000   # columns: one line for each entry
@@ -201,7 +209,8 @@ def make_parser(
     for name, row in COMMANDS.items():
         help = inspect.getdoc(row.run) or ''
         sub = commands.add_parser(name, help=help, description=help, epilog=f'Example: {row.example}')
-        fill_parser(sub, row)
+        assert isinstance(sub, AnyOrder)
+        sub.fill = partial(fill_parser, sub, row)
     return parser
 
 def call(
