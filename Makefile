@@ -8,9 +8,9 @@ BIN := .venv/bin
 endif
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help lesson notebook check test run readme messages docs body bench clean
+.PHONY: help lesson notebook check test test-oldest test-latest run readme messages docs body bench clean
 help:            ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s%s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s%s\n", $$1, $$2 }' Makefile
 
 lesson: .venv/.lesson     ## the whole lesson in the terminal: search, download, train, predict
 	$(BIN)/cat-or-dog demo --dest lesson
@@ -26,6 +26,22 @@ check: .venv/.dev         ## lint, types, budgets, what is made from the noteboo
 
 test: .venv/.dev .venv/.browser .venv/.onnxruntime-web   ## run every test, every page, and what make check looks at
 	$(BIN)/python -m pytest
+
+test-oldest: build/oldest/.made   ## the light lesson on the oldest versions that settings.ini allows
+	build/oldest/$(notdir $(BIN))/cat-or-dog demo --dest build/oldest/lesson
+
+test-latest: build/latest/.made   ## the light lesson on today's newest versions
+	build/latest/$(notdir $(BIN))/cat-or-dog demo --dest build/latest/lesson
+
+build/oldest/.made: RESOLUTION := lowest-direct
+build/latest/.made: RESOLUTION := highest
+build/%/.made: settings.ini setup.py pyproject.toml
+	@rm -rf build/$*
+	@$(PYTHON) -m venv build/$*
+	@build/$*/$(notdir $(BIN))/python -m pip install -qq uv
+	@build/$*/$(notdir $(BIN))/uv pip install -q --python build/$*/$(notdir $(BIN))/python \
+	  --resolution $(RESOLUTION) '.[train,app]'
+	@touch $@
 
 run: .venv/.dev           ## run every page and keep its outputs; then everything that is made from the pages
 	$(BIN)/nbdev-export

@@ -19,6 +19,7 @@ setup(
     author=cfg['author'],
     license=cfg['license'],
     keywords=cfg['keywords'].split(),
+    classifiers=[line for line in cfg['classifiers'].split('\n') if line],
     python_requires=f">={cfg['min_python']}",
     long_description=(here/'README.md').read_text(encoding='utf-8'),
     long_description_content_type='text/markdown',

@@ -45,8 +45,14 @@ def loaded(statement):
 @pytest.fixture(scope='module')
 def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp('wheel')
-    said(sys.executable, '-m', 'build', '--wheel', '--outdir', folder, ROOT)
+    said(sys.executable, '-m', 'build', '--outdir', folder, ROOT)   # the wheel is made from the sdist
     return next(folder.glob('*.whl'))
+
+
+@pytest.mark.slow
+def test_both_packages_are_as_pypi_wants_them(wheel):
+    sdist = next(wheel.parent.glob('*.tar.gz'))
+    said(sys.executable, '-m', 'twine', 'check', '--strict', wheel, sdist)
 
 
 @pytest.mark.slow
