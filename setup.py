@@ -24,6 +24,7 @@ setup(
     long_description=(here/'README.md').read_text(encoding='utf-8'),
     long_description_content_type='text/markdown',
     packages=find_packages(include=['cat_or_dog', 'cat_or_dog.*']),
+    include_package_data=False,   # what package_data names, and no more
     package_data={'cat_or_dog': ['py.typed', 'static/*', 'browser/*', 'teaching/*', 'live/*', 'weights/*',
                                  'language/*']},
     install_requires=cfg['requirements'].split(),
