@@ -8,7 +8,7 @@ BIN := .venv/bin
 endif
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help lesson notebook check test test-oldest test-latest run readme messages docs body bench clean
+.PHONY: help lesson notebook check test test-oldest test-latest run readme ja messages docs body bench clean
 help:            ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s%s\n", $$1, $$2 }' Makefile
 
@@ -53,6 +53,9 @@ run: .venv/.dev           ## run every page and keep its outputs; then everythin
 
 readme: .venv/.dev        ## render README.md from nbs/index.ipynb
 	$(BIN)/python tools/render_readme.py
+
+ja: .venv/.dev            ## carry code and outputs into the Japanese pages; say what is to be written there
+	$(BIN)/python tools/japanese.py
 
 messages: .venv/.dev      ## find what the library says, keep its Japanese, and compile it (cat_or_dog/language)
 	$(BIN)/python tools/messages.py
