@@ -47,6 +47,7 @@ run: .venv/.dev           ## run every page and keep its outputs; then everythin
 	$(BIN)/nbdev-export
 	$(BIN)/python tools/link_glossary.py
 	$(BIN)/python tools/run_pages.py --write
+	-$(BIN)/python tools/japanese.py
 	$(BIN)/nbdev-clean
 	$(BIN)/python tools/draw_house.py
 	$(MAKE) readme
