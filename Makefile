@@ -22,7 +22,7 @@ notebook: .venv/.lesson   ## open the notebooks in JupyterLab
 
 check: .venv/.dev         ## lint, types, budgets, what is made from the notebooks, and the fast tests
 	$(BIN)/python tools/check.py
-	$(BIN)/python -m pytest -q -m fast --deselect tests/test_house.py::test_nothing_to_mend
+	$(BIN)/python -m pytest -q -m fast -n auto --dist loadfile --deselect tests/test_house.py::test_nothing_to_mend
 
 test: .venv/.dev .venv/.browser .venv/.onnxruntime-web   ## run every test, every page, and what make check looks at
 	$(BIN)/python -m pytest
