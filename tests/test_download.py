@@ -642,7 +642,9 @@ def test_a_signal_leaves_whole_files_and_no_child(site, tmp_path, number):
         'from cat_or_dog.engine.cli import stop_politely\n'
         'stop_politely()\n'
         f'download.download_photos({urls!r}, sys.argv[1], workers=4, allow=["{site.host}"])\n')
-    process = subprocess.Popen([sys.executable, tmp_path/'program.py', dest], stderr=subprocess.DEVNULL)
+    # Behind nohup or & the tests' own process ignores SIGINT, and its children would too.
+    process = subprocess.Popen([sys.executable, tmp_path/'program.py', dest], stderr=subprocess.DEVNULL,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     for _ in range(6000):   # 60 s
         if len(photos_in(dest)) >= 10:
             break
