@@ -9,9 +9,8 @@ __all__ = ['uploads', 'app', 'answer']
 from typing import Any
 
 import ipywidgets as widgets
-from fastcore.xml import P, to_xml
 
-from .engine.cards import answer, new_button, sentences
+from .engine.cards import answer, new_button, sentences, status_line
 from .engine.corrections import card_maker
 from .engine.language import language_for
 from .engine.photo import NamedBytes
@@ -42,7 +41,7 @@ def app(
     make_card = card_maker(model, words, language, teach)
     box = widgets.VBox()
     def say(sentence):
-        status.value = to_xml(P(sentence, role='status', style='margin:4px 0'))
+        status.value = status_line(sentence)
     def ready():
         button = new_button(words)
         button.observe(lambda change: look(button), 'value')

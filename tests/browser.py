@@ -32,6 +32,25 @@ def chromium(*flags):
         browser.close()
 
 
+FAKE_CAMERA = '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'
+
+
+def watched_page(context, own, complaints, of_console=None):
+    """A new page. `complaints` gets what its program fails on, and what it asks for outside of `own`.
+
+    `of_console` says which lines of the browser's console are complaints, too.
+    """
+    page = context.new_page()
+    page.on('request', lambda request: request.url.startswith((own, 'blob:', 'data:'))
+            or complaints.append(request.url))
+    page.on('pageerror', lambda error: complaints.append(str(error)))
+    if of_console:
+        page.on('console', lambda line: of_console(line) and complaints.append(line.text))
+    # from the start, since Playwright needs a moment to take file choosers over
+    page.on('filechooser', lambda chooser: None)
+    return page
+
+
 def screenshot(page, name, full_page=True):
     "Keep what `page` looks like in artefacts/`name`.png."
     artefacts.mkdir(exist_ok=True)

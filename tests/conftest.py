@@ -1,4 +1,5 @@
 """What all tests share: no live web, the photos beside the checkout, marks that say what a test needs."""
+import errno
 import os
 from pathlib import Path
 
@@ -13,7 +14,7 @@ os.environ['CAT_OR_DOG_LANG'] = 'en'
 # What a test needs is told by its module, by a fixture that it asks for, or by its name. All others are fast.
 MODULES = {
     'slow': {'test_browser', 'test_convert', 'test_demo'},
-    'browser': {'test_browser', 'test_live'},
+    'browser': {'test_browser'},
     'network': {
         'test_download',
         'test_drawings',
@@ -87,6 +88,19 @@ def photos():
     if wish == 'required':
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@pytest.fixture
+def close_folder(monkeypatch):
+    "A function: from now on, no folder whose path ends like its argument can be listed."
+    real = os.scandir
+    def close(ending):
+        def refuse(path):
+            if str(path).endswith(ending):
+                raise PermissionError(errno.EACCES, 'Permission denied')
+            return real(path)
+        monkeypatch.setattr(os, 'scandir', refuse)
+    return close
 
 
 @pytest.fixture(scope='session')

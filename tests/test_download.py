@@ -718,15 +718,10 @@ def test_check_of_a_folder_without_photos_does_not_praise_them(tmp_path, capsys)
     assert f'There are no photos in {tmp_path}' in capsys.readouterr().err
 
 
-def test_check_names_a_folder_that_it_cannot_open(tmp_path, monkeypatch, capsys):
+def test_check_names_a_folder_that_it_cannot_open(tmp_path, close_folder, capsys):
     for label in 'cat', 'dog':
         (tmp_path/label).mkdir()
         (tmp_path/label/'a.jpg').write_bytes(GOOD['plain' if label == 'cat' else 'grey'])
-    real = os.scandir
-    def refuse(path):
-        if str(path).endswith('dog'):
-            raise PermissionError(errno.EACCES, 'Permission denied')
-        return real(path)
-    monkeypatch.setattr(os, 'scandir', refuse)
+    close_folder('dog')
     assert check_folder(tmp_path) == {}
     assert 'dog cannot be opened (Permission denied)' in capsys.readouterr().err

@@ -121,14 +121,9 @@ def test_a_photo_that_vanishes_after_listing_is_named(tmp_path, capsys):
     assert 'cat/a.jpg: there is no such file' in capsys.readouterr().out
 
 
-def test_a_folder_that_cannot_be_opened_is_named(tmp_path, monkeypatch):
+def test_a_folder_that_cannot_be_opened_is_named(tmp_path, close_folder):
     make(tmp_path, 'cat/a.jpg', 'dog/a.jpg')
-    real = os.scandir
-    def refuse(path):
-        if str(path).endswith('dog'):
-            raise PermissionError(errno.EACCES, 'Permission denied')
-        return real(path)
-    monkeypatch.setattr(os, 'scandir', refuse)
+    close_folder('dog')
     notes = labelled_photos(tmp_path).notes
     assert any('dog cannot be opened (Permission denied)' in note for note in notes)
 
@@ -513,11 +508,9 @@ def test_a_folder_that_vanishes_while_it_is_walked_through(tmp_path, monkeypatch
     assert [file.name for file in photo_files_below(tmp_path)] == ['a.jpg']
 
 
-def test_a_root_that_cannot_be_opened_is_not_called_empty(tmp_path, monkeypatch):
+def test_a_root_that_cannot_be_opened_is_not_called_empty(tmp_path, close_folder):
     make(tmp_path, 'cat/a.jpg')
-    def refuse(path):
-        raise PermissionError(errno.EACCES, 'Permission denied')
-    monkeypatch.setattr(os, 'scandir', refuse)
+    close_folder(tmp_path.name)
     with pytest.raises(ValueError, match=r'cannot be opened \(Permission denied\)'):
         labelled_photos(tmp_path)
 

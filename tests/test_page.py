@@ -19,7 +19,7 @@ import httpx
 import numpy as np
 import onnx
 import pytest
-from browser import barriers, chromium, screenshot
+from browser import FAKE_CAMERA, barriers, chromium, screenshot, watched_page
 from house import ROOT as root
 from page_load import load
 from pictures import saved
@@ -353,34 +353,27 @@ def wait_for(opened, n):
 
 @pytest.fixture(scope='module')
 def browser():
-    with chromium('--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream') as browser:
+    with chromium(*FAKE_CAMERA) as browser:
         yield browser
 
 
 @pytest.fixture
 def open_page(browser, url):
     "A function that opens the page; it must ask nobody else for anything, and its program must not fail."
-    contexts, strangers, errors = [], [], []
+    contexts, complaints = [], []
     def open_page(language='en-US', scheme='light', width=1100, height=900, **options):
         contexts.append(
             browser.new_context(
                 locale=language, color_scheme=scheme, viewport=dict(width=width, height=height), **options
             )
         )
-        opened = contexts[-1].new_page()
-        opened.on(
-            'request',
-            lambda request: request.url.startswith((url, 'blob:', 'data:')) or strangers.append(request.url),
-        )
-        opened.on('pageerror', lambda error: errors.append(str(error)))
-        # from the start, since Playwright needs a moment to take file choosers over
-        opened.on('filechooser', lambda chooser: None)
+        opened = watched_page(contexts[-1], url, complaints)
         opened.goto(url)
         return opened
     yield open_page
     for context in contexts:
         context.close()
-    assert strangers == [] and errors == []
+    assert complaints == []
 
 
 def test_choosing_photos(open_page):

@@ -11,7 +11,7 @@ import tarfile
 import numpy as np
 import pytest
 import yaml
-from browser import barriers, chromium, screenshot
+from browser import FAKE_CAMERA, barriers, chromium, screenshot, watched_page
 from house import ROOT
 from pictures import saved
 from PIL import Image, ImageCms
@@ -116,7 +116,7 @@ def test_the_command_writes_a_folder_and_never_into_one_that_holds_something(mod
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     found = {str(file) for file in (tmp_path/'site').rglob('*') if file.is_file()}
-    assert set(said['files']) == found and len(found) == 11
+    assert set(said['files']) == found and len(found) == 12
     assert (tmp_path/'site'/'model.onnx').read_bytes() == model_file.read_bytes()
     again = export(model_file, tmp_path/'site', '--from-cdn')
     assert again.returncode == 1 and 'something is there already' in again.stderr
@@ -194,8 +194,7 @@ def server(site):
 
 @pytest.fixture(scope='module')
 def browser():
-    flags = '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream', NO_NETWORK
-    with chromium(*flags) as browser:
+    with chromium(*FAKE_CAMERA, NO_NETWORK) as browser:
         yield browser
 
 
@@ -206,12 +205,8 @@ def open_site(browser, server):
     def open_site(url=server, language='en-US', scheme='light', width=1100, wait=True, **options):
         contexts.append(browser.new_context(
             locale=language, color_scheme=scheme, viewport=dict(width=width, height=844), **options))
-        opened = contexts[-1].new_page()
-        opened.on('request', lambda request: request.url.startswith(('http://127.0.0.1:', 'blob:', 'data:'))
-                  or complaints.append(request.url))
-        opened.on('pageerror', lambda error: complaints.append(str(error)))
-        opened.on('console', lambda line: line.type in ('error', 'warning') and complaints.append(line.text))
-        opened.on('filechooser', lambda chooser: None)
+        opened = watched_page(contexts[-1], 'http://127.0.0.1:', complaints,
+                              lambda line: line.type in ('error', 'warning'))
         opened.goto(url)
         if wait:
             opened.get_by_text('Ready.').or_(opened.get_by_text('準備ができました')).wait_for()

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import httpx
 import pytest
-from browser import barriers, chromium, screenshot
+from browser import FAKE_CAMERA, barriers, chromium, screenshot, watched_page
 from hostile import BAD, GOOD
 from pictures import save_drawings, saved
 from PIL import Image
@@ -396,29 +396,24 @@ def test_killed_among_twenty_corrections(own_model, folder, tmp_path):
 
 @pytest.fixture(scope='module')
 def browser():
-    with chromium('--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream') as browser:
+    with chromium(*FAKE_CAMERA) as browser:
         yield browser
 
 
 @pytest.fixture
 def open_page(browser):
     "A function that opens a page; it must ask nobody else for anything, and its program must not fail."
-    contexts, strangers, errors = [], [], []
+    contexts, complaints = [], []
     def open_page(url, language='en-US', scheme='light', width=1100, height=900, **options):
         options |= dict(locale=language, color_scheme=scheme, viewport=dict(width=width, height=height))
         contexts.append(browser.new_context(**options))
-        opened = contexts[-1].new_page()
-        opened.on('request', lambda request: request.url.startswith((url, 'blob:', 'data:'))
-                  or strangers.append(request.url))
-        opened.on('pageerror', lambda error: errors.append(str(error)))
-        opened.on('console', lambda said: 'Content Security' in said.text and errors.append(said.text))
-        opened.on('filechooser', lambda chooser: None)
+        opened = watched_page(contexts[-1], url, complaints, lambda line: 'Content Security' in line.text)
         opened.goto(url)
         return opened
     yield open_page
     for context in contexts:
         context.close()
-    assert strangers == [] and errors == []
+    assert complaints == []
 
 
 def as_upload(label, number, **more):

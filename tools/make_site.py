@@ -19,6 +19,8 @@ from urllib.parse import unquote, urlsplit
 from house import ROOT, engine_pages, lesson_pages, library
 from japanese import ONLY_HERE, originals
 
+from cat_or_dog import __version__
+
 SOURCE = ROOT/'build'/'site-source'
 JAPANESE = [*originals().values(), ONLY_HERE]
 PAPERS = [ROOT/name for name in ('CONTRIBUTING.md', 'CHANGELOG.md', 'SECURITY.md')]
@@ -141,8 +143,7 @@ def write_source() -> None:
         copy = shutil.copy if (ROOT/name).is_file() else partial(shutil.copytree, ignore=ignored)
         copy(ROOT/name, SOURCE/name)
     write_api(SOURCE/'api')
-    version = re.search(r'^version = (\S+)', (ROOT/'settings.ini').read_text(encoding='utf-8'), re.M)[1]
-    conf = CONF.format(tools=str(ROOT/'tools'), version=version)
+    conf = CONF.format(tools=str(ROOT/'tools'), version=__version__)
     for name, text in {'conf.py': conf, '_toc.yml': toc(), 'search/index.md': SEARCH.format(title='Search'),
                        'search/ja.md': SEARCH.format(title='検索'),
                        '_templates/search-link.html': SEARCH_LINK}.items():

@@ -160,7 +160,8 @@ def messages_of(form: Form) -> Iterator[str]:
     for line in map(str.strip, whole.split('\n')):
         words = re.findall(r"[A-Za-z][A-Za-z']*[a-z]", BLANK.sub(' ', line))
         enough = ' ' in line and len(words) + bool(BLANK.search(line)) > 1 and words
-        if enough and '<t' not in line and line not in FOR_PROGRAMS:
+        markup = line.startswith('<') or '<t' in line
+        if enough and not markup and line not in FOR_PROGRAMS:
             yield line
 
 

@@ -4,14 +4,14 @@
 
 # %% auto #0
 __all__ = ['FRAME', 'bars', 'lit', 'where', 'picture', 'answer_card', 'refusal_card', 'sentences', 'headline', 'card', 'shown',
-           'as_upload', 'answer', 'new_button']
+           'as_upload', 'answer', 'status_line', 'new_button']
 
 # %% ../../nbs/engine/cards.ipynb #f5a1bc83
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from fastcore.xml import FT, Div, Figcaption, Figure, Img, Table, Td, Th, Tr, to_xml
+from fastcore.xml import FT, Div, Figcaption, Figure, Img, P, Table, Td, Th, Tr, to_xml
 from PIL import Image
 
 from .language import LANGUAGES, language_for
@@ -158,6 +158,10 @@ def answer(
         return Shown(shown(model, file, sentences(model, language or language_for()))[1])
 
 # %% ../../nbs/engine/cards.ipynb #0f3263aa
+def status_line(sentence: str) -> str:
+    "A sentence as HTML that is read aloud when it changes."
+    return to_xml(P(sentence, role='status', style='margin:4px 0'))
+
 def new_button(words: Mapping) -> Any:
     "An empty upload button for photos."
     import ipywidgets

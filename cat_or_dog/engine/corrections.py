@@ -9,10 +9,9 @@ __all__ = ['Correction', 'card_with_question', 'plain_card', 'card_maker']
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from html import escape
 from typing import Any
 
-from .cards import shown
+from .cards import shown, status_line
 from .onnx_file import ModelError
 from .photo import NamedBytes, PhotoError
 from ..predict import Classifier
@@ -49,7 +48,7 @@ class Correction:
     def say_where(self) -> None:
         "Where the photo would be kept."
         folder = f'{self.room.folder}/{self.label.value.strip() or "…"}'
-        self.where.value = _plain(self.words['consent'].format(folder=folder))
+        self.where.value = status_line(self.words['consent'].format(folder=folder))
 
     def learn(self) -> None:
         "Keep the photo under the label that was given, and learn it."
@@ -75,15 +74,12 @@ class Correction:
             sentence = work()
             self.room.train()
             seconds = f'{time.perf_counter() - start:.1f}'
-            self.said.value = _plain(sentence.replace('{seconds}', seconds))
+            self.said.value = status_line(sentence.replace('{seconds}', seconds))
         except (TeachError, PhotoError, ModelError) as error:
-            self.said.value = _plain(str(error))
+            self.said.value = status_line(str(error))
         self.undo.disabled = not self.number
         self.again()
 
-def _plain(text: str) -> str:
-    "Text as HTML that is a status."
-    return f'<p role="status" style="margin:4px 0">{escape(text)}</p>'
 
 # %% ../../nbs/engine/corrections.ipynb #e0c35fa2
 def card_with_question(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 from .clean import wrong_labels
 from .figures import png_bytes
@@ -90,12 +90,9 @@ _LEGEND = 26         # pixels of a line of the legend
 def _small(file: Path, side: int) -> Image.Image:
     "A square thumbnail; grey for a photo that has vanished."
     try:
-        image = thumbnail(file, 2*side)
+        return ImageOps.fit(thumbnail(file, 2*side), (side, side))
     except PhotoError:
         return Image.new('RGB', (side, side), 'grey')
-    square = min(image.size)
-    left, top = (image.width - square)//2, (image.height - square)//2
-    return image.crop((left, top, left + square, top + square)).resize((side, side))
 
 def _frame(pen: ImageDraw.ImageDraw, box: tuple, colour: str, doubted: bool) -> None:
     "A frame around a photo."

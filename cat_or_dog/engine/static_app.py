@@ -115,7 +115,7 @@ def runtime_addresses(from_cdn: bool) -> dict[str, str]:
 
 # %% ../../nbs/engine/static_app.ipynb #04ee540c
 BROWSER = STATIC.parent/'browser'   # what only this page needs
-OWN_FILES = 'page.css', 'page.js', 'icon.svg'   # of `STATIC`
+OWN_FILES = 'page.css', 'page.js', 'bars.js', 'icon.svg'   # of `STATIC`
 MODEL = 'model.onnx'
 
 def _loads(address: str, hash: str) -> dict[str, str]:

@@ -30,7 +30,7 @@ from .folder import (DUPLICATE, KEPT, LEFT_OUT, MANIFEST, LabelledPhotos, Manife
 from .head import directions
 from .photo import NamedBytes, PhotoError, thumbnail, to_jpeg
 from .quick import Table, train_head
-from .scores import ENOUGH, FEW, LOPSIDED, WORST
+from .scores import FEW, LOPSIDED, least_and_most, often_wrong
 from ..predict import Classifier
 
 # %% ../../nbs/engine/teach.ipynb #2030f87d
@@ -99,17 +99,16 @@ def what_helps(
     found: Mapping | None,       # what `scores` says; `None`: it was not measured
 ) -> Hint:
     "The one thing that would help most."
-    least, most = min(counts, key=lambda label: counts[label]), max(counts, key=lambda label: counts[label])
+    least, most = least_and_most(counts)
     if counts[least] < 2:
         return Hint('one', least, counts[least])
     if counts[least] < FEW:
         return Hint('few', least, counts[least], m=FEW)
     if counts[most] >= LOPSIDED*counts[least]:
         return Hint('lopsided', least, counts[least], most, counts[most])
-    for label, row in (found or {'per_label': {}})['per_label'].items():
-        often = row['errors']/row['n'] > WORST*found['error_rate'] if found else False
-        if row['n'] >= ENOUGH and row['errors'] > 1 and often:
-            return Hint('worst', label, row['errors'], m=row['n'])
+    for label in often_wrong(found):
+        row = found['per_label'][label]
+        return Hint('worst', label, row['errors'], m=row['n'])
     return Hint('fine')
 
 # %% ../../nbs/engine/teach.ipynb #b5863ff3

@@ -1,5 +1,6 @@
 // The page's own program. A card is one photo: {file, url, state, answer, error}; `draw` turns it into what is on the screen.
 import {ask, prepare, watch} from './ask.js'
+import {bars} from './bars.js'
 
 const find = id => document.getElementById(id)
 const settings = JSON.parse(find('settings').textContent)
@@ -37,25 +38,10 @@ function drawCard(card) {
   part('.verdict').textContent = card.state == 'failed' ? explain(card) : answer ? verdict(answer) : text(card.state)
   part('caption').textContent = text('probabilities')
   part('table').hidden = !answer
-  part('tbody').replaceChildren(...(answer ? drawBars(answer.probabilities) : []))
+  part('tbody').replaceChildren(...(answer ? bars(answer.probabilities, nameOf, percent) : []))
   find('show-heat').parentElement.hidden = !cards.some(card => card.answer?.heat)
   if (answer) part('.where').textContent = answer.verdict == 'neither' ? text('neither_why') : describeHeat(answer.heat)
   document.dispatchEvent(new CustomEvent('card', {detail: card}))   // for what another room adds
-}
-
-function drawBars(probabilities) {
-  return Object.entries(probabilities).sort((a, b) => b[1] - a[1]).slice(0, 5).map(([label, p]) => {
-    const row = document.createElement('tr'), name = document.createElement('th'), rail = document.createElement('div')
-    name.scope = 'row'
-    name.textContent = nameOf(label)
-    rail.className = 'rail'
-    rail.append(document.createElement('div'))
-    rail.firstChild.style.width = 100*p + '%'
-    row.append(name)
-    row.insertCell().append(rail)
-    row.insertCell().textContent = percent(p)
-    return row
-  })
 }
 
 function drawHeat(card) {                          // a pixel a number, with an empty one all around, then made as large as what the model saw

@@ -1,4 +1,5 @@
 // The page that teaches. `state` is what the server says of the folder; `draw` puts it on the screen.
+import {bars} from '../static/bars.js'
 import {post, question, sentence} from './correct.js'
 
 const find = id => document.getElementById(id)
@@ -255,22 +256,7 @@ async function look(photo) {                       // what the model says of a p
   answer = said.label
   document.querySelector('.tried').hidden = false
   document.querySelector('.tried .verdict').textContent = text(said.verdict, {label: nameOf(said.label)})
-  document.querySelector('.tried tbody').replaceChildren(...bars(said.probabilities))
-}
-
-function bars(probabilities) {
-  return Object.entries(probabilities).sort((a, b) => b[1] - a[1]).slice(0, 5).map(([label, p]) => {
-    const row = document.createElement('tr'), name = document.createElement('th'), rail = document.createElement('div')
-    name.scope = 'row'
-    name.textContent = nameOf(label)
-    rail.className = 'rail'
-    rail.append(document.createElement('div'))
-    rail.firstChild.style.width = 100*p + '%'
-    row.append(name)
-    row.insertCell().append(rail)
-    row.insertCell().textContent = percent(p)
-    return row
-  })
+  document.querySelector('.tried tbody').replaceChildren(...bars(said.probabilities, nameOf, percent))
 }
 
 function showStill(photo) {                        // the photo that is spoken of, standing still
