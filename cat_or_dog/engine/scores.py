@@ -76,9 +76,11 @@ def least_and_most(
 
 def often_wrong(
     found: Mapping | None,   # what `scores` says; `None`: it was not measured
-) -> list[str]:
-    "The labels that are named wrong far more often than the others."
-    return [label for label, row in (found['per_label'].items() if found else ())
+) -> list[tuple[str, Mapping]]:
+    "The labels that are named wrong far more often than the others, with their numbers."
+    if not found:
+        return []
+    return [(label, row) for label, row in found['per_label'].items()
             if row['n'] >= ENOUGH and row['errors'] > 1
             and row['errors']/row['n'] > WORST*found['error_rate']]
 
@@ -100,8 +102,7 @@ def advice(
 ) -> list[str]:                    # perhaps empty
     "What would help most, in sentences."
     sentences = _of_counts(counts)
-    for label in often_wrong(found):
-        row = found['per_label'][label]
+    for label, row in often_wrong(found):
         sentences.append(f'{label} is named wrong most often ({row["errors"]} of {row["n"]}): '
                          'look at these photos, and add others like them.')
     return sentences

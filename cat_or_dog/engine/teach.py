@@ -106,8 +106,7 @@ def what_helps(
         return Hint('few', least, counts[least], m=FEW)
     if counts[most] >= LOPSIDED*counts[least]:
         return Hint('lopsided', least, counts[least], most, counts[most])
-    for label in often_wrong(found):
-        row = found['per_label'][label]
+    for label, row in often_wrong(found):
         return Hint('worst', label, row['errors'], m=row['n'])
     return Hint('fine')
 
