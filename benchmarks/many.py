@@ -1,9 +1,9 @@
-"""One machine and many workers: photos a second with 1, 2, 3 … workers, beside the local engine. Writes many.md.
+"""One machine and many workers: photos a second with 1, 2, 3 … workers, beside the local engine.
 
     python benchmarks/many.py [--photos 3000] [--workers 1 2 3 4]
 
-The time to start Ray and the workers is apart: each way runs on few photos and on all of them, and the rate is that
-of the photos in between. Everything is on this machine, the object store too, which takes cores from the workers.
+Writes many.md and many.json. The time to start Ray and the workers is apart: each way runs on few photos and on
+all of them, and the rate is that of the photos in between.
 """
 import argparse
 import io
@@ -69,7 +69,8 @@ def write_tars(folder: Path, photos: list[bytes], n: int) -> None:
 
 def write_parquet(folder: Path, photos: list[bytes], n: int) -> None:
     folder.mkdir(parents=True)
-    table = pa.table({'image': [photos[i % DISTINCT] for i in range(n)], 'path': [f'{i:06}.jpg' for i in range(n)]})
+    images, names = [photos[i % DISTINCT] for i in range(n)], [f'{i:06}.jpg' for i in range(n)]
+    table = pa.table({'image': images, 'path': names})
     parquet.write_table(table, folder/'all.parquet', row_group_size=SHARD)
 
 
@@ -151,10 +152,10 @@ def report(found: dict, command: str) -> str:
     import ray
     return '\n'.join([
         '# One machine and many workers', '',
-        f'Made by `{command}` on {found["cores"]} cores, ray {ray.__version__}. {found["photos"]:,} photos: drawings '
-        f'of {SIDE} pixels, {found["kilobytes"]:.0f} kB on average, already in the cache of the disk; {found["size"]} '
-        'px to the model. One machine, one day: only ratios mean something elsewhere. Seconds to start: until the '
-        'first photo, with Ray, its workers and their imports.', '',
+        f'Made by `{command}` on {found["cores"]} cores, ray {ray.__version__}. {found["photos"]:,} photos: '
+        f'drawings of {SIDE} pixels, {found["kilobytes"]:.0f} kB on average, already in the cache of the disk; '
+        f'{found["size"]} px to the model. One machine, one day: only ratios mean something elsewhere. Seconds '
+        'to start: until the first photo, with Ray, its workers and their imports.', '',
         '| engine | photos in | workers | photos a second | × local | seconds to start |',
         '| --- | --- | ---: | ---: | ---: | ---: |', *rows, '',
         '| what one core does for one photo | ms |', '| --- | ---: |', *parts, ''])
@@ -177,7 +178,8 @@ if __name__ == '__main__':
         model = train(home/'learn')
         found = {'photos': args.photos, 'cores': os.cpu_count(), 'size': model.size,
                  'kilobytes': sum(map(len, photos))/len(photos)/1000,
-                 'curve': curve(model, home, args.photos, args.workers), 'stages': stages(model, photos, home)}
+                 'curve': curve(model, home, args.photos, args.workers),
+                 'stages': stages(model, photos, home)}
     command = f'python benchmarks/many.py --photos {args.photos} --workers {" ".join(map(str, args.workers))}'
     (here/'many.json').write_text(json.dumps(found, indent=1) + '\n', encoding='utf-8')
     (here/'many.md').write_text(report(found, command), encoding='utf-8')

@@ -2,11 +2,11 @@
 
     python benchmarks/processes.py [--json]
 
-`distrib_ctx` gives each process its share of the photos; after each step the processes average their gradients
-(here over gloo, which needs no GPU), so all take the same step. Two processes with batches of 8 must therefore end
-where one process with batches of 16 does, up to rounding, if nothing is left to chance: no augmentation, no
-shuffling, no dropout, plain SGD. Batch norm has no place in this comparison: its statistics belong to the photos of
-one process, and PyTorch's SyncBatchNorm works on GPUs only.
+`distrib_ctx` gives each process its share of the photos; after each step the processes average their
+gradients (here over gloo, which needs no GPU), so all take the same step. Two processes with batches of 8 must
+therefore end where one process with batches of 16 does, up to rounding, if nothing is left to chance: no
+augmentation, no shuffling, no dropout, plain SGD. Batch norm has no place in this comparison: its statistics
+belong to the photos of one process, and PyTorch's SyncBatchNorm works on GPUs only.
 """
 import argparse
 import json
@@ -103,16 +103,19 @@ def run(processes: int, half: bool = False) -> dict:
         shared = {'WORLD_SIZE': str(processes), 'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': str(free_port()),
                   'ACCELERATE_USE_CPU': 'true', 'OMP_NUM_THREADS': '1', 'GLOO_SOCKET_IFNAME': 'lo'}
         commands = [[sys.executable, __file__, '--work', str(out), *(['--half'] if half else [])]]*processes
-        places = [{'RANK': str(i), 'LOCAL_RANK': str(i)} | shared if processes > 1 else {} for i in range(processes)]
+        places = [{}]
+        if processes > 1:
+            places = [{'RANK': str(i), 'LOCAL_RANK': str(i)} | shared for i in range(processes)]
         started = [subprocess.Popen(command, env=os.environ | place)
                    for command, place in zip(commands, places, strict=True)]
-        if any([process.wait(600) for process in started]):
+        codes = [process.wait(600) for process in started]
+        if any(codes):
             raise SystemExit('a process failed; what it said stands above')
         return dict(np.load(out))
 
 
 def measure() -> dict:
-    "Two processes beside one; and beside one that saw only the first half, to see what a difference looks like."
+    "Two processes beside one; and one that saw only the first half, to see what a difference looks like."
     one, two, half = run(1), run(2), run(1, half=True)
     def difference(other):
         return float(np.abs(one['weights'] - other['weights']).max())
@@ -127,17 +130,18 @@ def report(found: dict) -> str:
     import accelerate
     import fastai
     import torch
-    names = 'one process, batches of 16', 'two processes, batches of 8 each', 'one process, only the first half'
+    names = ('one process, batches of 16', 'two processes, batches of 8 each',
+             'one process, only the first half')
     differences = 0, found['two'], found['half']
     rows = [f'| {name} | {loss:.6f} | {difference:.1e} | {seconds:.1f} |' for name, loss, difference, seconds
             in zip(names, found['losses'], differences, found['seconds'], strict=True)]
     return '\n'.join([
         '# fastai on two processes', '',
         f'Made by `python benchmarks/processes.py`: fastai {fastai.__version__}, accelerate '
-        f'{accelerate.__version__}, torch {torch.__version__}, gloo, {os.cpu_count()} cores. {PHOTOS} drawings, '
-        f'{EPOCHS} epochs of plain SGD on a network with {found["weights"]:,} weights (the largest is '
-        f'{found["largest"]:.2f}), one thread for each process. With so small a network two processes are not '
-        'quicker: they wait for each other after each step.', '',
+        f'{accelerate.__version__}, torch {torch.__version__}, gloo, {os.cpu_count()} cores. {PHOTOS} '
+        f'drawings, {EPOCHS} epochs of plain SGD on a network with {found["weights"]:,} weights (the largest '
+        f'is {found["largest"]:.2f}), one thread for each process. With so small a network two processes are '
+        'not quicker: they wait for each other after each step.', '',
         '| what | loss on 64 others | largest difference of a weight | seconds |',
         '| --- | ---: | ---: | ---: |', *rows, ''])
 

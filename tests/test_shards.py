@@ -50,7 +50,8 @@ def name_or_error(sample):
 
 
 def test_the_bytes_of_a_shard_are_those_of_the_file(tmp_path):
-    tar = tar_file(tmp_path/'a.tar', {'x/0.jpg': CAT, 'x/0.cls': b'cat', 'x/1.seg.jpg': DOG, 'notes.txt': b'no photo'})
+    members = {'x/0.jpg': CAT, 'x/0.cls': b'cat', 'x/1.seg.jpg': DOG, 'notes.txt': b'no photo'}
+    tar = tar_file(tmp_path/'a.tar', members)
     parquet.write_table(pa.table({'image': [{'bytes': CAT, 'path': 'x.jpg'}, {'bytes': DOG, 'path': None}],
                                   'label': [0, 1]}), tmp_path/'a.parquet')
     found = samples(tar, tmp_path/'a.parquet')
@@ -68,7 +69,8 @@ def test_nothing_in_a_tar_file_reaches_the_disk(tmp_path, monkeypatch):
     hard.type, hard.linkname = tarfile.LNKTYPE, '../0.jpg'
     pipe = tarfile.TarInfo('3.jpg')
     pipe.type = tarfile.FIFOTYPE
-    tar = tar_file(tmp_path/'a.tar', {'../0.jpg': CAT, '1.jpg': link, '2.jpg': hard, '3.jpg': pipe, '/tmp/4.jpg': DOG})
+    members = {'../0.jpg': CAT, '1.jpg': link, '2.jpg': hard, '3.jpg': pipe, '/tmp/4.jpg': DOG}
+    tar = tar_file(tmp_path/'a.tar', members)
     found = samples(tar)
     assert [str(sample.photo).partition('#')[2] for sample in found] == ['../0.jpg', '/tmp/4.jpg']
     assert [photo_bytes(sample.photo) for sample in found] == [CAT, DOG]
@@ -99,7 +101,8 @@ def test_a_tar_file_that_was_cut_off_says_so(tmp_path, kept):
 def test_what_is_no_shard_is_one_row(tmp_path, data, ending):
     (tmp_path/f'a.{ending}').write_bytes(data)
     [said] = map(name_or_error, samples(tmp_path/f'a.{ending}'))
-    assert said.startswith(f'{tmp_path}/a.{ending}: the shard cannot be read to its end (') and said.endswith(').')
+    assert said.startswith(f'{tmp_path}/a.{ending}: the shard cannot be read to its end (')
+    assert said.endswith(').')
 
 
 def test_a_missing_shard_and_a_table_without_photos_are_a_row_each(tmp_path):
@@ -111,7 +114,8 @@ def test_a_missing_shard_and_a_table_without_photos_are_a_row_each(tmp_path):
 
 
 def test_one_photo_a_million_times_takes_the_place_of_one(tmp_path):
-    column = pa.DictionaryArray.from_arrays(pa.array([0]*1_000_000, pa.int32()), pa.array([bytes(1_000_000)], pa.binary()))
+    million, one_photo = pa.array([0]*1_000_000, pa.int32()), pa.array([bytes(1_000_000)], pa.binary())
+    column = pa.DictionaryArray.from_arrays(million, one_photo)
     parquet.write_table(pa.table({'image': column}), tmp_path/'a.parquet')
     assert (tmp_path/'a.parquet').stat().st_size < 100_000   # a terabyte, written small
     [part] = parts_of([str(tmp_path/'a.parquet')])
@@ -156,7 +160,8 @@ def test_a_store_that_fails_is_no_unreadable_photo(memory, monkeypatch):
     memory.pipe_file('/photos/1.jpg', DOG)
     [part] = parts_of(['memory:///photos'])
     memory.rm('/photos/1.jpg')   # gone since the listing: this one photo's fault
-    assert [name_or_error(sample) for sample in samples_in(part)][1] == 'memory:///photos/1.jpg: there is no such file.'
+    said = [name_or_error(sample) for sample in samples_in(part)]
+    assert said[1] == 'memory:///photos/1.jpg: there is no such file.'
     monkeypatch.setattr(type(memory), 'cat_ranges', lambda self, *a, **b: [OSError(5, 'no route')]*2)
     with pytest.raises(OSError, match='no route'):
         list(samples_in(part))

@@ -399,8 +399,8 @@ def train(
     seed: int = 42,                                 # for the same result every time
     labels: str = 'auto',                           # folders, names, a regular expression, or a CSV file
     no_head_start: bool = False,                    # do not use what ImageNet's own head knows of the labels
-    engine: Literal['local', 'ray'] = 'local',      # ray: features from many workers, also on several machines
-    workers: int = 0,                               # with --engine ray: how many; 0: one on each core
+    engine: Literal['local', 'ray'] = 'local',      # ray: many workers, also on several machines
+    workers: int = 0,                               # with --engine ray: how many; 0: one for each core
     as_json: bool = False,
 ) -> int:
     "Train a model on a folder of photos."
@@ -541,11 +541,11 @@ def _tell(photo: Any, answer: Any, as_json: bool) -> None:
 
 @command('cat-or-dog predict photo.jpg --model model.onnx')
 def predict(
-    *photos: str,                # photos, folders, .tar and .parquet files, https://… or s3://…, - for input
-    out: str = '',               # write a table (.csv) or JSON lines instead of printing; ray: a folder of them
+    *photos: str,                # photos, folders, .tar or .parquet files, https://… or s3://…; -: standard input
+    out: str = '',               # write a table (.csv) or JSON lines instead of printing; ray: a folder
     model: str = 'model.onnx',   # model file
     engine: Literal['local', 'ray'] = 'local',   # ray: many workers, also on several machines
-    workers: int = 0,            # with --engine ray: how many; 0: as many as there are cores
+    workers: int = 0,            # with --engine ray: how many; 0: one for each core
     as_json: bool = False,
 ) -> int:
     "Say what is in photos."
@@ -571,7 +571,7 @@ def _predict_with_ray(model: Any, photos: tuple, out: str, workers: int, as_json
     "Predictions as a folder of rows, from many workers; a sentence or JSON about it."
     from cat_or_dog.engine.many import predict_with_ray
     if not out:
-        raise ValueError('--engine ray writes its rows into a folder: name one with --out, such as --out rows.')
+        raise ValueError('--engine ray writes rows into a folder: name one with --out, such as --out rows.')
     if '-' in photos:
         raise ValueError('--engine ray cannot read standard input: give files, folders or addresses.')
     with on_stderr():
@@ -582,7 +582,7 @@ def _predict_with_ray(model: Any, photos: tuple, out: str, workers: int, as_json
         total, unreadable = done['predicted'] + done['unreadable'], done['unreadable']
         print(f'{out}: {counted(total, "photo", "photos")}; {unreadable} could not be read.')
         if done['kept']:
-            say(f'{done["kept"]} of {counted(done["parts"], "part was", "parts were")} there from an earlier run.')
+            say(f'{done["kept"]} of {done["parts"]} parts were there from an earlier run.')
     return REFUSED if done['unreadable'] else OK
 
 def _predict_to(model: Any, photos: Iterator, out: str, as_json: bool) -> int:

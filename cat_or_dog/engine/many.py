@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['PLAN', 'ROOM', 'TRIES', 'MOST_BLOCKS', 'BATCH', 'TOGETHER', 'rows_as_csv', 'rows_as_parquet', 'Counts', 'Done',
-           'plan_of', 'RowFolder', 'ray_started', 'packed', 'unpacked', 'Tries', 'Worker', 'each_part', 'what_failed',
-           'how_many', 'PartPredictor', 'predict_with_ray', 'absolute', 'progress', 'PartReader', 'rows_of_features',
-           'part_size', 'answer_in', 'read_features_with_ray', 'table_from', 'train_with_ray']
+           'plan_of', 'RowFolder', 'without_a_word', 'ray_started', 'packed', 'unpacked', 'Tries', 'Worker',
+           'each_part', 'what_failed', 'how_many', 'PartPredictor', 'predict_with_ray', 'absolute', 'progress',
+           'PartReader', 'rows_of_features', 'part_size', 'answer_in', 'read_features_with_ray', 'table_from',
+           'train_with_ray']
 
-# %% ../../nbs/engine/many.ipynb #4d13f6b3
+# %% ../../nbs/engine/many.ipynb #43f78043
 import csv
 import hashlib
 import io
@@ -37,7 +38,7 @@ from .shards import (PART, SUCCESS, Part, content_of, found_in, inside, is_store
                                       names_in, parts_of, put_whole, samples_in, shard_kind)
 from ..predict import Classifier
 
-# %% ../../nbs/engine/many.ipynb #9c8781af
+# %% ../../nbs/engine/many.ipynb #5a42b17c
 def _text(value: Any) -> Any:
     "A file's name that is no text, written with backslashes."
     return value.encode('utf-8', 'backslashreplace').decode() if isinstance(value, str) else value
@@ -54,8 +55,9 @@ def rows_as_parquet(rows: list[dict], labels: Sequence[str]) -> bytes:
     "Rows as a Parquet file; what a row does not have is null."
     import pyarrow as pa
     from pyarrow import parquet
-    fields = [('photo', pa.string()), ('label', pa.string()), ('probability', pa.float64()), ('neither', pa.bool_()),
-              *((f'p({label})', pa.float64()) for label in labels), ('error', pa.string())]
+    text, number = pa.string(), pa.float64()
+    fields = [('photo', text), ('label', text), ('probability', number), ('neither', pa.bool_()),
+              *((f'p({label})', number) for label in labels), ('error', text)]
     columns = {name: pa.array([_text(row.get(name)) for row in rows], kind) for name, kind in fields}
     file = io.BytesIO()
     parquet.write_table(pa.table(columns), file)
@@ -63,7 +65,7 @@ def rows_as_parquet(rows: list[dict], labels: Sequence[str]) -> bytes:
 
 _WRITERS = {'csv': rows_as_csv, 'parquet': rows_as_parquet}
 
-# %% ../../nbs/engine/many.ipynb #198f5640
+# %% ../../nbs/engine/many.ipynb #523d396b
 PLAN = '_plan.json'      # what an unfinished folder was begun for
 _ASKED_TOGETHER = 32     # files of rows that are counted at once: a store takes its time for each
 
@@ -117,7 +119,7 @@ class RowFolder:
         return None if said is None else str(msgspec.json.decode(said))
 
     def missing(self) -> list[int]:
-        "The numbers of the parts that are to be done. Raises `OSError` if the folder was begun for another plan."
+        "The numbers of the parts that are to be done. Raises `OSError` if the plan is another one."
         begun = self._begun()
         if begun is None:
             put_whole(inside(self.work, PLAN), msgspec.json.encode(self.plan))
@@ -155,8 +157,25 @@ class RowFolder:
         move_whole(self.work, self.out)
         return done
 
-# %% ../../nbs/engine/many.ipynb #cf78aaa4
+# %% ../../nbs/engine/many.ipynb #ca02b4a7
 ROOM = 100_000_000   # bytes that Ray keeps for what travels between workers: for us, descriptions and counts
+
+@contextmanager
+def without_a_word() -> Iterator[None]:
+    "For a block: what code that is not Python's writes to standard error goes nowhere."
+    try:
+        kept = os.dup(2)
+    except OSError:   # there is no standard error
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 @contextmanager
 def ray_started(
@@ -174,15 +193,18 @@ def ray_started(
     if ray.is_initialized():
         yield ray
         return
-    own = dict(address='local', num_cpus=workers, object_store_memory=ROOM, include_dashboard=False,
-               _node_ip_address='127.0.0.1')   # pinned: the only way to tell Ray where to listen
-    ray.init(**({} if os.environ.get('RAY_ADDRESS') else own), log_to_driver=False, logging_level=logging.ERROR)
+    own: dict[str, Any] = dict(
+        address='local', num_cpus=workers, object_store_memory=ROOM, include_dashboard=False,
+        _node_ip_address='127.0.0.1')   # pinned: the only way to tell Ray where to listen
+    where = {} if os.environ.get('RAY_ADDRESS') else own
+    with without_a_word():   # Ray says at which level it logs
+        ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
     try:
         yield ray
     finally:
         ray.shutdown()
 
-# %% ../../nbs/engine/many.ipynb #2ac861c0
+# %% ../../nbs/engine/many.ipynb #f00fa0a1
 def packed(part: Part) -> str:
     "A part as text."
     return json.dumps(msgspec.to_builtins(part))
@@ -215,15 +237,17 @@ class Worker:
         import ray
         for number, text in zip(table['number'], table['part'], strict=True):
             part = unpacked(text)
-            if ray.get(self.tries.begin.remote(int(number))) > TRIES:
+            tries: Any = ray.get(self.tries.begin.remote(int(number)))
+            if tries > TRIES:
                 raise OSError(f'The worker died {TRIES} times in a part that begins with {part.names[0]}. '
                               'Is there enough memory? What is done is kept: run the same command again.')
             if not is_store(part.names[0]) and not os.path.isdir(self.home):
-                raise FileNotFoundError(f'A worker has no folder {self.home}: its machine does not share your '
-                                        'disk. Put the photos into a store, such as s3://bucket/photos.')
+                raise FileNotFoundError(
+                    f'A worker has no folder {self.home}: its machine does not share your disk. '
+                    'Put the photos into a store, such as s3://bucket/photos.')
             yield int(number), part
 
-# %% ../../nbs/engine/many.ipynb #d0ec2f4f
+# %% ../../nbs/engine/many.ipynb #886cd065
 MOST_BLOCKS = 10_000   # of Ray Data's bookkeeping; with more parts than that, some share a block
 
 def each_part(
@@ -239,7 +263,8 @@ def each_part(
         about = {name: ray.put(value) if isinstance(value, bytes) else value for name, value in about.items()}
         about['tries'] = ray.remote(num_cpus=0)(Tries).remote()
         pool = ray.data.ActorPoolStrategy(size=min(workers, len(rows)))
-        answers = table.map_batches(worker, fn_constructor_kwargs=about, batch_size=1, compute=pool, num_cpus=1)
+        answers = table.map_batches(
+            worker, fn_constructor_kwargs=about, batch_size=1, compute=pool, num_cpus=1)
         try:
             yield from answers.iter_rows()
         except ray.exceptions.RayError as error:
@@ -264,7 +289,7 @@ def how_many(
         raise ValueError(f'workers={workers} does not fit: take 1 or more, or 0 for one on each core.')
     return workers or usable_cores()
 
-# %% ../../nbs/engine/many.ipynb #f65188c9
+# %% ../../nbs/engine/many.ipynb #0d89913d
 class PartPredictor(Worker):
     "A worker that writes the rows of parts."
     def __init__(self, home: str, tries: Any, data: Any, folder: str, kind: str):
@@ -292,8 +317,9 @@ def predict_with_ray(
     out: str,                 # a folder that is not there yet, or an address; '….csv' for CSV, else Parquet
     workers: int = 0,         # 0: as many as there are cores
     size: int = PART,         # photos in a part
-) -> dict:                    # 'predicted' and 'unreadable': how many; 'parts'; 'kept': parts of an earlier run
-    "Write a row for each photo, complete or not at all. Raises `OSError`, `ValueError`, `ModuleNotFoundError`."
+) -> dict:                    # how many 'predicted', 'unreadable', 'parts'; 'kept': parts of an earlier run
+    """Write a row for each photo, complete or not at all.
+    Raises `OSError`, `ValueError` or `ModuleNotFoundError` with one sentence."""
     check_installed('ray', 'pyarrow')
     workers, parts = how_many(workers), parts_of(sources, size)
     rows = RowFolder(absolute(out), plan_of(hashlib.sha256(model.data).hexdigest(), parts), len(parts))
@@ -318,7 +344,7 @@ def progress(answers: Iterable, total: int | None, unit: str) -> Iterable:
     from tqdm.auto import tqdm
     return tqdm(answers, total=total, desc=f'{unit}s', unit=unit, delay=1)
 
-# %% ../../nbs/engine/many.ipynb #3d38982f
+# %% ../../nbs/engine/many.ipynb #7cd1d351
 BATCH = 16         # photos that the body sees together
 TOGETHER = 4*BATCH   # photos of a part that are in memory at once
 
@@ -337,15 +363,15 @@ class PartReader(Worker):
         while some := list(islice(samples, TOGETHER)):
             found = read_features([sample.photo for sample in some], self.size, threads=1)
             for sample, x in zip(some, found, strict=True):
-                error = [x.name, x.code, x.reason] if isinstance(x, PhotoError) else []
+                bad = isinstance(x, PhotoError)
                 yield {'number': number, 'place': place, 'label': sample.label, 'digest': sample.digest(),
-                       'name': json.dumps(str(sample.photo)), 'error': json.dumps(error),
-                       'features': b'' if error else x.tobytes()}
+                       'error': json.dumps([x.name, x.code, x.reason] if bad else []),
+                       'features': b'' if bad else x.tobytes()}
                 place += 1
 
     def __call__(self, table: dict) -> dict:
         rows = [row for number, part in self.parts(table) for row in self.rows(number, part)]
-        names = 'number', 'place', 'label', 'digest', 'name', 'error', 'features'
+        names = 'number', 'place', 'label', 'digest', 'error', 'features'
         return {name: [row[name] for row in rows] for name in names}
 
 def rows_of_features(parts: list[Part], size: int, workers: int) -> list[dict]:
@@ -378,7 +404,7 @@ def read_features_with_ray(
     parts = [Part('files', names[i:i + size_of_part]) for i in range(0, len(names), size_of_part)]
     return [answer_in(row) for row in rows_of_features(parts, size, workers)]
 
-# %% ../../nbs/engine/many.ipynb #977549dc
+# %% ../../nbs/engine/many.ipynb #37c125e7
 def _labelled(source: str, rows: list[dict]) -> tuple[LabelledPhotos, list[dict]]:
     "The photos that have a label and features, and their rows. What is left out is printed."
     good = []
@@ -389,7 +415,7 @@ def _labelled(source: str, rows: list[dict]) -> tuple[LabelledPhotos, list[dict]
         elif row['label']:
             good.append(row)
     if without := sum(not row['label'] and bool(row['features']) for row in rows):
-        print(f'{counted(without, "photo has", "photos have")} no label and {"is" if without == 1 else "are"} left out.')
+        print(f'Left out because they have no label: {counted(without, "photo", "photos")}.')
     names = {row['label']: plain_label(row['label']) for row in good}
     check_no_twins(names.values())
     files = [Path(source)/f'{place}' for place in range(len(good))]   # they have no files of their own
@@ -400,7 +426,7 @@ def table_from(
     size: int,
     workers: int,
 ) -> tuple[Table, dict]:   # and what the model file says of the photos
-    "The features and the labels of photos that are not files of this computer. Raises `ValueError` or `OSError`."
+    "The features and labels of photos that are not files of this computer. Raises `ValueError` or `OSError`."
     photos, rows = _labelled(source, rows_of_features(parts_of([source]), size, workers))
     check_enough(photos, least=2)
     X = np.array([answer_in(row) for row in rows], np.float32)
@@ -408,7 +434,7 @@ def table_from(
     return table, provenance_of([row['digest'] for row in rows], photos.labels, {})
 
 def train_with_ray(
-    path: str,                # folder with a folder of photos for each label; a shard, a folder of them, an address
+    path: str,                # folder with a folder of photos for each label; a shard, or some; an address
     size: int = 256,          # side of the square that photos are made to, in pixels; a multiple of 32
     seed: int = 42,           # the same photos and seed give the same file
     head_start: bool = True,  # begin with what ImageNet's own head says

@@ -7,7 +7,7 @@ __all__ = ['Kind', 'ENDINGS', 'PART', 'SUCCESS', 'is_store', 'store_of', 'asking
            'found_in', 'parts_of', 'NoPhoto', 'Sample', 'bunches', 'samples_in', 'inside', 'put_whole', 'content_of',
            'names_in', 'move_whole']
 
-# %% ../../nbs/engine/shards.ipynb #76d0cce4
+# %% ../../nbs/engine/shards.ipynb #c802f5b1
 import hashlib
 import os
 import tarfile
@@ -23,14 +23,14 @@ from .files import check_installed, visible, write_whole
 from .folder import SUFFIXES, photo_files_below
 from .photo import MAX_BYTES, NamedBytes, PhotoError
 
-# %% ../../nbs/engine/shards.ipynb #d110070f
+# %% ../../nbs/engine/shards.ipynb #f0078c08
 def is_store(
     place: str,
 ) -> bool:
     "Is it an address such as s3://bucket/photos, and not a path on this computer?"
     return '://' in place
 
-_EXTRA_OF = {'s3': 's3fs', 's3a': 's3fs'}   # what our extra brings; other stores say themselves what they need
+_EXTRA_OF = {'s3': 's3fs', 's3a': 's3fs'}   # what our extra brings; other stores say what they need
 
 def store_of(
     address: str,   # such as s3://bucket/photos
@@ -47,10 +47,10 @@ def store_of(
     except ImportError as error:   # such as "Please install gcsfs to access Google Storage"
         raise ValueError(f'{address}: {error}.') from None
     except ValueError:
-        known = 's3://bucket/photos or gs://bucket/photos'
-        raise ValueError(f'{address}: no kind of store begins like this; addresses look like {known}.') from None
+        raise ValueError(f'{address}: no kind of store begins like this; addresses look like '
+                         's3://bucket/photos or gs://bucket/photos.') from None
 
-# %% ../../nbs/engine/shards.ipynb #bbbf8064
+# %% ../../nbs/engine/shards.ipynb #caf2717d
 @contextmanager
 def asking(
     place: str,
@@ -73,7 +73,7 @@ def open_binary(
     with asking(place):
         return store_of(place).open(place, 'rb')
 
-# %% ../../nbs/engine/shards.ipynb #c0c87412
+# %% ../../nbs/engine/shards.ipynb #a9a11a50
 Kind = Literal['files', 'tar', 'parquet']
 ENDINGS: dict[str, Kind] = {'.tar': 'tar', '.parquet': 'parquet'}
 PART = 256   # photos in a part; a multiple of the batches of 16 that a model sees
@@ -92,7 +92,7 @@ def shard_kind(
     "Which kind of shard a name belongs to, by its ending; `None`: it is none."
     return ENDINGS.get(os.path.splitext(name)[1].lower())
 
-# %% ../../nbs/engine/shards.ipynb #11868daa
+# %% ../../nbs/engine/shards.ipynb #a77952af
 @dataclass
 class Found:
     "What is in a place."
@@ -139,9 +139,9 @@ def found_in(
         return Found([], [source], [])
     return _in_folder(source) if os.path.isdir(source) else Found([source], [], [])
 
-# %% ../../nbs/engine/shards.ipynb #e3b41a52
+# %% ../../nbs/engine/shards.ipynb #caec7418
 def _groups(rows: list[int], size: int) -> Iterator[tuple[int, int]]:
-    "Row groups with so many `rows` each, put together until a part has `size` rows: first and behind the last."
+    "Row groups with so many `rows` each, together until a part has `size` rows: first, and behind the last."
     first = total = 0
     for i, n in enumerate(rows):
         total += n
@@ -179,7 +179,7 @@ def parts_of(
             parts += _shard_parts(shard, size)
     return parts
 
-# %% ../../nbs/engine/shards.ipynb #e98402e1
+# %% ../../nbs/engine/shards.ipynb #a5f62a9c
 class NoPhoto:
     "Stands for a photo that there isn't: whoever reads it gets a `PhotoError`, in its place."
     def __init__(self, name: str, reason: str, code: str = 'missing'):
@@ -216,7 +216,7 @@ def _unreadable(name: str, error: BaseException) -> NoPhoto:
         return NoPhoto(name, 'no permission to read it', 'permission')
     raise error
 
-# %% ../../nbs/engine/shards.ipynb #770ea80b
+# %% ../../nbs/engine/shards.ipynb #9f25dde8
 _TOGETHER = 32                  # photos asked for at once
 _BYTES_TOGETHER = 64_000_000    # and bytes, unless one photo alone has more
 
@@ -235,14 +235,17 @@ def _fetched(names: list[str], sizes: list[int]) -> list:
     "The photos at addresses, as `NamedBytes` or `NoPhoto`. Raises `OSError` if the store fails."
     wanted = [(name, size) for name, size in zip(names, sizes) if 0 < size <= MAX_BYTES]
     found: dict[str, Any] = dict.fromkeys(names, b'')
-    found |= {name: NoPhoto(name, _TOO_LARGE, 'large') for name, size in zip(names, sizes) if size > MAX_BYTES}
+    large = [name for name, size in zip(names, sizes) if size > MAX_BYTES]
+    found |= {name: NoPhoto(name, _TOO_LARGE, 'large') for name in large}
     if wanted:
         with asking(names[0]):
+            ends = [size for _, size in wanted]
             answers = store_of(names[0]).cat_ranges(
-                [name for name, _ in wanted], [0]*len(wanted), [size for _, size in wanted], on_error='return')
+                [name for name, _ in wanted], [0]*len(wanted), ends, on_error='return')
             for (name, _), answer in zip(wanted, answers, strict=True):
                 found[name] = _unreadable(name, answer) if isinstance(answer, BaseException) else answer
-    return [NamedBytes(found[name], name) if isinstance(found[name], bytes) else found[name] for name in names]
+    photos = [(name, found[name]) for name in names]
+    return [NamedBytes(photo, name) if isinstance(photo, bytes) else photo for name, photo in photos]
 
 def _in_files(part: Part) -> Iterator[Sample]:
     "The photos of a part of files."
@@ -254,7 +257,7 @@ def _in_files(part: Part) -> Iterator[Sample]:
         for photo in _fetched(names, sizes):
             yield Sample(photo, photo.name.split('/')[-2])
 
-# %% ../../nbs/engine/shards.ipynb #46b5d92d
+# %% ../../nbs/engine/shards.ipynb #61857fb9
 _BLOCK = 512          # bytes; a tar file is made of such blocks, and a block of zeros ends it
 _LABEL_BYTES = 1000
 _ONE_SAMPLE = 16      # photos that may share a label in a tar file
@@ -268,7 +271,7 @@ def _ends_well(file: BinaryIO) -> bool:
     return last == bytes(_BLOCK)
 
 def _key(name: str) -> tuple[str, str]:
-    "A member's name as WebDataset cuts it: up to the first dot behind the folder, and the rest, in small letters."
+    "A member's name as WebDataset cuts it: up to the first dot behind its folder; and its ending."
     folder, _, base = name.rpartition('/')
     stem, _, ending = base.partition('.')
     return f'{folder}/{stem}', ending.lower()
@@ -328,7 +331,7 @@ class _TarReader:
         if not whole:
             raise tarfile.ReadError('its end is missing')
 
-# %% ../../nbs/engine/shards.ipynb #c14106da
+# %% ../../nbs/engine/shards.ipynb #bfaabffe
 _PHOTO_COLUMNS = 'image', 'photo', 'picture', 'img', 'jpg', 'jpeg', 'png', 'bytes', 'content', 'data'
 _NAME_COLUMNS = 'path', 'file', 'filename', 'file_name', 'name', 'key', '__key__', 'url', 'id'
 _LABEL_COLUMNS = 'label', 'cls', 'class', 'category'
@@ -381,7 +384,7 @@ def _in_parquet(part: Part, file: BinaryIO) -> Iterator[Sample]:
             yield Sample(_cell(part.names[0], row[photo], called), text)
             number += 1
 
-# %% ../../nbs/engine/shards.ipynb #07f276ab
+# %% ../../nbs/engine/shards.ipynb #6a52384b
 def _is_damage(error: Exception) -> bool:
     "Is it the shard's fault? Disks and stores have a number for what they did not do."
     return not isinstance(error, OSError) or error.errno is None
@@ -406,7 +409,7 @@ def samples_in(
     "The photos of a part, in their order, never all of them in memory. Raises `OSError` if a store fails."
     return _in_files(part) if part.kind == 'files' else _in_shard(part)
 
-# %% ../../nbs/engine/shards.ipynb #ff607ed3
+# %% ../../nbs/engine/shards.ipynb #ea94c270
 def inside(
     folder: str,
     name: str,
@@ -446,7 +449,7 @@ def names_in(
         found = store.find(folder, maxdepth=1)
     return {path.rpartition('/')[2] for path in found} - {''}
 
-# %% ../../nbs/engine/shards.ipynb #eafae7bd
+# %% ../../nbs/engine/shards.ipynb #32e93d3e
 SUCCESS = '_SUCCESS'
 
 def _copied(work: str, out: str, names: list[str]) -> None:
