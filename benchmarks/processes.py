@@ -3,8 +3,8 @@
     python benchmarks/processes.py [--json]
 
 `distrib_ctx` gives each process its share of the photos; after each step the processes average their
-gradients (here over gloo, which needs no GPU), so all take the same step. Two processes with batches of 8 must
-therefore end where one process with batches of 16 does, up to rounding, if nothing is left to chance: no
+gradients (here over gloo, which needs no GPU), so all take the same step. Two processes with batches of 8
+must therefore end where one process with batches of 16 does, up to rounding, if nothing is left to chance: no
 augmentation, no shuffling, no dropout, plain SGD. Batch norm has no place in this comparison: its statistics
 belong to the photos of one process, and PyTorch's SyncBatchNorm works on GPUs only.
 """

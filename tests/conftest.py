@@ -25,17 +25,24 @@ MODULES = {
         'test_teach',
     },
 }
-FIXTURES = {'photos': {'photos'}, 'browser': {'browser'}, 'network': {'registry', 'programs'}}
+FIXTURES = {
+    'photos': {'photos'},
+    'browser': {'browser'},
+    'network': {'registry', 'programs', 'bucket', 'ray'},
+    'slow': {'ray'},
+}
 SLOW = {
     'test_37_labels_and_what_many_photos_change',
     'test_a_download_that_stopped_early_goes_on',
     'test_a_full_queue_says_when_to_ask_again',
     'test_a_label_that_is_not_in_the_words',
+    'test_a_worker_that_is_killed_costs_nothing',
     'test_check_and_clean_only_report_unless_asked',
     'test_demo',
     'test_different_drawings_are_not_copies',
     'test_fifty_clients_at_once',
     'test_fifty_files_at_once',
+    'test_fastai_on_two_processes_is_fastai_on_one',
     'test_fine_tune_gives_the_same_kind_of_model',
     'test_five_thousand_photos',
     'test_fixed_batch_norm_keeps_the_statistics',
@@ -47,6 +54,7 @@ SLOW = {
     'test_slow_clients_and_clients_that_hang_up_harm_nobody',
     'test_squish_is_what_fastai_makes',
     'test_the_articles_resnet18_end_to_end',
+    'test_the_commands_with_ray',
     'test_the_command_serves_until_ctrl_c',
     'test_the_exported_folder_needs_nothing_else',
     'test_the_exported_folder_runs_by_itself',

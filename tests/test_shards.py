@@ -1,11 +1,10 @@
 """Where many photos come from: stores, tar files, Parquet, and what strangers may have put into them."""
-import io
 import os
 import tarfile
 
 import pyarrow as pa
 import pytest
-from pictures import save_drawings, saved
+from pictures import save_drawings, saved, tar_file
 from pyarrow import parquet
 
 from cat_or_dog.engine import shards
@@ -22,19 +21,6 @@ def memory():
     store = store_of('memory://x')
     yield store
     store.rm('/', recursive=True)
-
-
-def tar_file(place, members, end=True):
-    "A tar file with members: name -> bytes, or a `TarInfo` without bytes."
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode='w') as tar:
-        for name, data in members.items():
-            member = data if isinstance(data, tarfile.TarInfo) else tarfile.TarInfo(name)
-            if isinstance(data, bytes):
-                member.size = len(data)
-            tar.addfile(member, io.BytesIO(data) if isinstance(data, bytes) else None)
-    place.write_bytes(made.getvalue() if end else made.getvalue().rstrip(b'\0'))
-    return str(place)
 
 
 def samples(*sources, size=1024):

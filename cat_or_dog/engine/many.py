@@ -9,7 +9,7 @@ __all__ = ['PLAN', 'ROOM', 'TRIES', 'MOST_BLOCKS', 'BATCH', 'TOGETHER', 'rows_as
            'PartReader', 'rows_of_features', 'part_size', 'answer_in', 'read_features_with_ray', 'table_from',
            'train_with_ray']
 
-# %% ../../nbs/engine/many.ipynb #43f78043
+# %% ../../nbs/engine/many.ipynb #f8352c92
 import csv
 import hashlib
 import io
@@ -38,7 +38,7 @@ from .shards import (PART, SUCCESS, Part, content_of, found_in, inside, is_store
                                       names_in, parts_of, put_whole, samples_in, shard_kind)
 from ..predict import Classifier
 
-# %% ../../nbs/engine/many.ipynb #5a42b17c
+# %% ../../nbs/engine/many.ipynb #3893de44
 def _text(value: Any) -> Any:
     "A file's name that is no text, written with backslashes."
     return value.encode('utf-8', 'backslashreplace').decode() if isinstance(value, str) else value
@@ -65,7 +65,7 @@ def rows_as_parquet(rows: list[dict], labels: Sequence[str]) -> bytes:
 
 _WRITERS = {'csv': rows_as_csv, 'parquet': rows_as_parquet}
 
-# %% ../../nbs/engine/many.ipynb #523d396b
+# %% ../../nbs/engine/many.ipynb #a171de06
 PLAN = '_plan.json'      # what an unfinished folder was begun for
 _ASKED_TOGETHER = 32     # files of rows that are counted at once: a store takes its time for each
 
@@ -157,8 +157,19 @@ class RowFolder:
         move_whole(self.work, self.out)
         return done
 
-# %% ../../nbs/engine/many.ipynb #ca02b4a7
+# %% ../../nbs/engine/many.ipynb #a409d642
 ROOM = 100_000_000   # bytes that Ray keeps for what travels between workers: for us, descriptions and counts
+
+def _is_ours() -> bool:
+    "Do we start Ray ourselves?"
+    return not os.environ.get('RAY_ADDRESS')
+
+def _set_habits() -> None:
+    "Tell Ray, by environment variables, what it shall not do. It reads them when it is imported."
+    os.environ['RAY_USAGE_STATS_ENABLED'] = '0'
+    os.environ.setdefault('RAY_BACKEND_LOG_LEVEL', 'fatal')   # what fails reaches us as an exception
+    if _is_ours():   # its name is of other days: off, all that Ray starts listens on the loopback address
+        os.environ['RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER'] = '0'
 
 @contextmanager
 def without_a_word() -> Iterator[None]:
@@ -183,8 +194,7 @@ def ray_started(
 ) -> Iterator[Any]:
     "The module `ray`, connected: to `RAY_ADDRESS`, else to a Ray of our own that ends with the block."
     check_installed('ray', 'pyarrow')
-    os.environ['RAY_USAGE_STATS_ENABLED'] = '0'             # before the import
-    os.environ.setdefault('RAY_BACKEND_LOG_LEVEL', 'fatal')   # what fails reaches us as an exception
+    _set_habits()   # before the import
     import logging
     import ray
     import ray.data
@@ -194,9 +204,8 @@ def ray_started(
         yield ray
         return
     own: dict[str, Any] = dict(
-        address='local', num_cpus=workers, object_store_memory=ROOM, include_dashboard=False,
-        _node_ip_address='127.0.0.1')   # pinned: the only way to tell Ray where to listen
-    where = {} if os.environ.get('RAY_ADDRESS') else own
+        address='local', num_cpus=workers, object_store_memory=ROOM, include_dashboard=False)
+    where = own if _is_ours() else {}
     with without_a_word():   # Ray says at which level it logs
         ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
     try:
@@ -204,7 +213,7 @@ def ray_started(
     finally:
         ray.shutdown()
 
-# %% ../../nbs/engine/many.ipynb #f00fa0a1
+# %% ../../nbs/engine/many.ipynb #4059dca2
 def packed(part: Part) -> str:
     "A part as text."
     return json.dumps(msgspec.to_builtins(part))
@@ -247,7 +256,7 @@ class Worker:
                     'Put the photos into a store, such as s3://bucket/photos.')
             yield int(number), part
 
-# %% ../../nbs/engine/many.ipynb #886cd065
+# %% ../../nbs/engine/many.ipynb #b87cfb6e
 MOST_BLOCKS = 10_000   # of Ray Data's bookkeeping; with more parts than that, some share a block
 
 def each_part(
@@ -289,7 +298,7 @@ def how_many(
         raise ValueError(f'workers={workers} does not fit: take 1 or more, or 0 for one on each core.')
     return workers or usable_cores()
 
-# %% ../../nbs/engine/many.ipynb #0d89913d
+# %% ../../nbs/engine/many.ipynb #f6e7bb2f
 class PartPredictor(Worker):
     "A worker that writes the rows of parts."
     def __init__(self, home: str, tries: Any, data: Any, folder: str, kind: str):
@@ -344,7 +353,7 @@ def progress(answers: Iterable, total: int | None, unit: str) -> Iterable:
     from tqdm.auto import tqdm
     return tqdm(answers, total=total, desc=f'{unit}s', unit=unit, delay=1)
 
-# %% ../../nbs/engine/many.ipynb #7cd1d351
+# %% ../../nbs/engine/many.ipynb #a4178a88
 BATCH = 16         # photos that the body sees together
 TOGETHER = 4*BATCH   # photos of a part that are in memory at once
 
@@ -404,14 +413,15 @@ def read_features_with_ray(
     parts = [Part('files', names[i:i + size_of_part]) for i in range(0, len(names), size_of_part)]
     return [answer_in(row) for row in rows_of_features(parts, size, workers)]
 
-# %% ../../nbs/engine/many.ipynb #37c125e7
+# %% ../../nbs/engine/many.ipynb #d65df86b
 def _labelled(source: str, rows: list[dict]) -> tuple[LabelledPhotos, list[dict]]:
     "The photos that have a label and features, and their rows. What is left out is printed."
     good = []
     for row in rows:
         answer = answer_in(row)
         if isinstance(answer, PhotoError):
-            print(f'left out: {answer}')
+            error = answer
+            print(f'left out: {error}')
         elif row['label']:
             good.append(row)
     if without := sum(not row['label'] and bool(row['features']) for row in rows):

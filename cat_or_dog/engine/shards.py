@@ -7,7 +7,7 @@ __all__ = ['Kind', 'ENDINGS', 'PART', 'SUCCESS', 'is_store', 'store_of', 'asking
            'found_in', 'parts_of', 'NoPhoto', 'Sample', 'bunches', 'samples_in', 'inside', 'put_whole', 'content_of',
            'names_in', 'move_whole']
 
-# %% ../../nbs/engine/shards.ipynb #c802f5b1
+# %% ../../nbs/engine/shards.ipynb #b55f8387
 import hashlib
 import os
 import tarfile
@@ -23,7 +23,7 @@ from .files import check_installed, visible, write_whole
 from .folder import SUFFIXES, photo_files_below
 from .photo import MAX_BYTES, NamedBytes, PhotoError
 
-# %% ../../nbs/engine/shards.ipynb #f0078c08
+# %% ../../nbs/engine/shards.ipynb #c05a9892
 def is_store(
     place: str,
 ) -> bool:
@@ -43,14 +43,14 @@ def store_of(
     check_installed('fsspec', *([_EXTRA_OF[kind]] if kind in _EXTRA_OF else []))
     import fsspec
     try:
-        return fsspec.filesystem(kind)
+        return fsspec.filesystem(kind, use_listings_cache=False)   # others write there too
     except ImportError as error:   # such as "Please install gcsfs to access Google Storage"
         raise ValueError(f'{address}: {error}.') from None
     except ValueError:
         raise ValueError(f'{address}: no kind of store begins like this; addresses look like '
                          's3://bucket/photos or gs://bucket/photos.') from None
 
-# %% ../../nbs/engine/shards.ipynb #caf2717d
+# %% ../../nbs/engine/shards.ipynb #cbdea0cb
 @contextmanager
 def asking(
     place: str,
@@ -73,7 +73,7 @@ def open_binary(
     with asking(place):
         return store_of(place).open(place, 'rb')
 
-# %% ../../nbs/engine/shards.ipynb #a9a11a50
+# %% ../../nbs/engine/shards.ipynb #8560f063
 Kind = Literal['files', 'tar', 'parquet']
 ENDINGS: dict[str, Kind] = {'.tar': 'tar', '.parquet': 'parquet'}
 PART = 256   # photos in a part; a multiple of the batches of 16 that a model sees
@@ -92,7 +92,7 @@ def shard_kind(
     "Which kind of shard a name belongs to, by its ending; `None`: it is none."
     return ENDINGS.get(os.path.splitext(name)[1].lower())
 
-# %% ../../nbs/engine/shards.ipynb #a77952af
+# %% ../../nbs/engine/shards.ipynb #c1114069
 @dataclass
 class Found:
     "What is in a place."
@@ -139,7 +139,7 @@ def found_in(
         return Found([], [source], [])
     return _in_folder(source) if os.path.isdir(source) else Found([source], [], [])
 
-# %% ../../nbs/engine/shards.ipynb #caec7418
+# %% ../../nbs/engine/shards.ipynb #a1991a74
 def _groups(rows: list[int], size: int) -> Iterator[tuple[int, int]]:
     "Row groups with so many `rows` each, together until a part has `size` rows: first, and behind the last."
     first = total = 0
@@ -179,7 +179,7 @@ def parts_of(
             parts += _shard_parts(shard, size)
     return parts
 
-# %% ../../nbs/engine/shards.ipynb #a5f62a9c
+# %% ../../nbs/engine/shards.ipynb #8a9e17af
 class NoPhoto:
     "Stands for a photo that there isn't: whoever reads it gets a `PhotoError`, in its place."
     def __init__(self, name: str, reason: str, code: str = 'missing'):
@@ -216,7 +216,7 @@ def _unreadable(name: str, error: BaseException) -> NoPhoto:
         return NoPhoto(name, 'no permission to read it', 'permission')
     raise error
 
-# %% ../../nbs/engine/shards.ipynb #9f25dde8
+# %% ../../nbs/engine/shards.ipynb #c993de93
 _TOGETHER = 32                  # photos asked for at once
 _BYTES_TOGETHER = 64_000_000    # and bytes, unless one photo alone has more
 
@@ -257,7 +257,7 @@ def _in_files(part: Part) -> Iterator[Sample]:
         for photo in _fetched(names, sizes):
             yield Sample(photo, photo.name.split('/')[-2])
 
-# %% ../../nbs/engine/shards.ipynb #61857fb9
+# %% ../../nbs/engine/shards.ipynb #8b4eebca
 _BLOCK = 512          # bytes; a tar file is made of such blocks, and a block of zeros ends it
 _LABEL_BYTES = 1000
 _ONE_SAMPLE = 16      # photos that may share a label in a tar file
@@ -331,7 +331,7 @@ class _TarReader:
         if not whole:
             raise tarfile.ReadError('its end is missing')
 
-# %% ../../nbs/engine/shards.ipynb #bfaabffe
+# %% ../../nbs/engine/shards.ipynb #80d74da0
 _PHOTO_COLUMNS = 'image', 'photo', 'picture', 'img', 'jpg', 'jpeg', 'png', 'bytes', 'content', 'data'
 _NAME_COLUMNS = 'path', 'file', 'filename', 'file_name', 'name', 'key', '__key__', 'url', 'id'
 _LABEL_COLUMNS = 'label', 'cls', 'class', 'category'
@@ -384,7 +384,7 @@ def _in_parquet(part: Part, file: BinaryIO) -> Iterator[Sample]:
             yield Sample(_cell(part.names[0], row[photo], called), text)
             number += 1
 
-# %% ../../nbs/engine/shards.ipynb #6a52384b
+# %% ../../nbs/engine/shards.ipynb #093fdde5
 def _is_damage(error: Exception) -> bool:
     "Is it the shard's fault? Disks and stores have a number for what they did not do."
     return not isinstance(error, OSError) or error.errno is None
@@ -409,7 +409,7 @@ def samples_in(
     "The photos of a part, in their order, never all of them in memory. Raises `OSError` if a store fails."
     return _in_files(part) if part.kind == 'files' else _in_shard(part)
 
-# %% ../../nbs/engine/shards.ipynb #ea94c270
+# %% ../../nbs/engine/shards.ipynb #446263c8
 def inside(
     folder: str,
     name: str,
@@ -444,12 +444,10 @@ def names_in(
     if not is_store(folder):
         return set(os.listdir(folder)) if os.path.isdir(folder) else set()
     with asking(folder):
-        store = store_of(folder)
-        store.invalidate_cache()   # it remembers what it has seen, and others write too
-        found = store.find(folder, maxdepth=1)
+        found = store_of(folder).find(folder, maxdepth=1)
     return {path.rpartition('/')[2] for path in found} - {''}
 
-# %% ../../nbs/engine/shards.ipynb #32e93d3e
+# %% ../../nbs/engine/shards.ipynb #fb07199c
 SUCCESS = '_SUCCESS'
 
 def _copied(work: str, out: str, names: list[str]) -> None:
