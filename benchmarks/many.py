@@ -2,8 +2,8 @@
 
     python benchmarks/many.py [--photos 3000] [--workers 1 2 3 4]
 
-Writes many.md and many.json. The time to start Ray and the workers is apart: each way runs on few photos and on
-all of them, and the rate is that of the photos in between.
+Writes many.md and many.json. The time to start Ray and the workers is apart: each way runs on few photos and
+on all of them, and the rate is that of the photos in between.
 """
 import argparse
 import io
@@ -152,10 +152,10 @@ def report(found: dict, command: str) -> str:
     import ray
     return '\n'.join([
         '# One machine and many workers', '',
-        f'Made by `{command}` on {found["cores"]} cores, ray {ray.__version__}. {found["photos"]:,} photos: '
-        f'drawings of {SIDE} pixels, {found["kilobytes"]:.0f} kB on average, already in the cache of the disk; '
-        f'{found["size"]} px to the model. One machine, one day: only ratios mean something elsewhere. Seconds '
-        'to start: until the first photo, with Ray, its workers and their imports.', '',
+        f'Made by `{command}` on {found["cores"]} cores, ray {ray.__version__}. {found["photos"]:,} '
+        f'photos: drawings of {SIDE} pixels, {found["kilobytes"]:.0f} kB on average, already in the cache of '
+        f'the disk; {found["size"]} px to the model. One machine, one day: only ratios mean something '
+        'elsewhere. Seconds to start: until the first photo, with Ray, its workers and their imports.', '',
         '| engine | photos in | workers | photos a second | × local | seconds to start |',
         '| --- | --- | ---: | ---: | ---: | ---: |', *rows, '',
         '| what one core does for one photo | ms |', '| --- | ---: |', *parts, ''])

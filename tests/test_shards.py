@@ -135,10 +135,10 @@ def test_a_folder_in_a_store_is_read_as_one_here(tmp_path, memory):
 
 
 def test_a_name_in_a_store_is_never_an_address(memory):
-    memory.pipe_file('/photos/x::file:///etc/hostname.jpg', CAT)
+    memory.pipe_file('/photos/0::file:///etc/hostname.jpg', CAT)
     memory.pipe_file('/photos/file:/etc/hosts.jpg', DOG)
     found = samples('memory:///photos')
-    assert [photo_bytes(sample.photo) for sample in found] == [DOG, CAT]
+    assert [photo_bytes(sample.photo) for sample in found] == [CAT, DOG]
 
 
 def test_a_store_that_fails_is_no_unreadable_photo(memory, monkeypatch):
@@ -156,6 +156,16 @@ def test_a_store_that_fails_is_no_unreadable_photo(memory, monkeypatch):
         raise Strange('token expired')
     monkeypatch.setattr(type(memory), 'cat_ranges', fail)
     with pytest.raises(OSError, match=r'memory:///photos/0.jpg: the store did not do .* \(token expired\)'):
+        list(samples_in(part))
+
+
+@pytest.mark.parametrize('name', ['a.tar', 'a.parquet'])
+def test_a_store_that_fails_is_no_damaged_shard(memory, monkeypatch, name):
+    part = Part('tar' if name == 'a.tar' else 'parquet', [f'memory:///photos/{name}'])
+    def fail(self, *args, **more):
+        raise OSError(5, 'no route')
+    monkeypatch.setattr(type(memory), 'open', fail)
+    with pytest.raises(OSError, match='no route'):
         list(samples_in(part))
 
 

@@ -103,7 +103,8 @@ class RowFolder:
         "What `_SUCCESS` says, if this is all done. Raises `ValueError` if something else is there."
         said = content_of(inside(self.out, SUCCESS))
         if said is None:
-            if names_in(self.out) and self._begun() is None:
+            copying = is_store(self.out) and self._begun() is not None   # an earlier run was ended meanwhile
+            if names_in(self.out) and not copying:
                 raise FileExistsError(f'{self.out} is there already, and holds other things. '
                                       'Give the rows a folder of their own.')
             return None
