@@ -247,7 +247,7 @@ def test_a_run_that_is_killed_is_taken_up_again(ray, model_file, model, tmp_path
 
 def test_a_photo_that_kills_its_worker_ends_the_run_with_a_sentence(ray, tmp_path):
     class Dies(Worker):
-        def __call__(self, table):
+        def work(self, table):
             for _ in self.parts(table):
                 os.kill(os.getpid(), signal.SIGKILL)
     with pytest.raises(OSError, match='The worker died 3 times in a part that begins with 0.jpg'):
@@ -256,7 +256,7 @@ def test_a_photo_that_kills_its_worker_ends_the_run_with_a_sentence(ray, tmp_pat
 
 def test_a_disk_that_fails_is_one_sentence(ray, tmp_path):
     class Full(Worker):
-        def __call__(self, table):
+        def work(self, table):
             raise OSError(28, 'No space left on device', 'rows')
     with pytest.raises(OSError, match='No space left on device') as error:
         list(each_part(Full, {'home': str(tmp_path)}, {0: Part('files', ['0.jpg'])}, TWO))
@@ -282,7 +282,6 @@ def test_ray_listens_on_this_computer_only_and_tells_nobody(ray):
                  for one in process.net_connections('inet') if one.status == psutil.CONN_LISTEN}
     assert {'raylet', 'gcs_server'} < {name for name, _ in listening}
     assert {ip for _, ip in listening} <= {'127.0.0.1', '::1'}
-    assert not any('dashboard' in process.name().lower() for process in family)
 
 
 def test_the_same_features_and_the_same_model(ray, drawn, mixed, tmp_path, monkeypatch):

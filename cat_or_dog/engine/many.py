@@ -4,10 +4,9 @@
 
 # %% auto #0
 __all__ = ['PLAN', 'ROOM', 'TRIES', 'MOST_BLOCKS', 'BATCH', 'TOGETHER', 'rows_as_csv', 'rows_as_parquet', 'Counts', 'Done',
-           'plan_of', 'RowFolder', 'without_a_word', 'ray_started', 'packed', 'unpacked', 'Tries', 'Worker',
-           'each_part', 'what_failed', 'how_many', 'PartPredictor', 'predict_with_ray', 'absolute', 'progress',
-           'PartReader', 'rows_of_features', 'part_size', 'answer_in', 'read_features_with_ray', 'table_from',
-           'train_with_ray']
+           'plan_of', 'RowFolder', 'without_a_word', 'ray_started', 'packed', 'unpacked', 'Register', 'Worker',
+           'each_part', 'how_many', 'PartPredictor', 'predict_with_ray', 'absolute', 'progress', 'PartReader',
+           'rows_of_features', 'part_size', 'answer_in', 'read_features_with_ray', 'table_from', 'train_with_ray']
 
 # %% ../../nbs/engine/many.ipynb #f8352c92
 import csv
@@ -200,7 +199,7 @@ def ray_started(
     import ray
     import ray.data
     ray.data.DataContext.get_current().enable_progress_bars = False   # we have our own
-    logging.getLogger('ray.data').setLevel(logging.ERROR)
+    logging.getLogger('ray.data').setLevel(logging.CRITICAL)   # we have our own sentence for errors
     if ray.is_initialized():
         yield ray
         return
@@ -225,29 +224,50 @@ def unpacked(text: str) -> Part:
 
 TRIES = 3   # for a part whose worker died
 
-class Tries:
-    "How often each part was begun; it lives in a process of its own, since workers die."
+class Register:
+    "What must outlive a worker: how often each part was begun, and why one failed."
     def __init__(self):
         self.begun: Counter = Counter()
+        self.error: Exception | None = None
 
     def begin(self, number: int) -> int:
         "Count one more try of a part."
         self.begun[number] += 1
         return self.begun[number]
 
+    def fail(self, error: Exception) -> None:
+        "Keep the first error: what Ray hands on of it is only its text."
+        self.error = self.error or error
+
+    def why(self) -> Exception | None:
+        "The error that was kept."
+        return self.error
+
 class Worker:
     "What all workers do: they are made once in each process, and called with a table of parts."
-    def __init__(self, home: str, tries: Any):
-        self.home, self.tries = home, tries
+    def __init__(self, home: str, register: Any):
+        self.home, self.register = home, register
         if os.path.isdir(home):
             os.chdir(home)
+
+    def __call__(self, table: dict) -> dict:
+        import ray
+        try:
+            return self.work(table)
+        except (OSError, ValueError) as error:
+            ray.get(self.register.fail.remote(error))
+            raise
+
+    def work(self, table: dict) -> dict:
+        "A table of results for a table of parts."
+        raise NotImplementedError
 
     def parts(self, table: dict) -> Iterator[tuple[int, Part]]:
         "The rows that Ray Data hands over: numbers, and parts. Raises `OSError`."
         import ray
         for number, text in zip(table['number'], table['part'], strict=True):
             part = unpacked(text)
-            tries: Any = ray.get(self.tries.begin.remote(int(number)))
+            tries: Any = ray.get(self.register.begin.remote(int(number)))
             if tries > TRIES:
                 raise OSError(f'The worker died {TRIES} times in a part that begins with {part.names[0]}. '
                               'Is there enough memory? What is done is kept: run the same command again.')
@@ -271,25 +291,17 @@ def each_part(
         rows = [{'number': number, 'part': packed(part)} for number, part in parts.items()]
         table = ray.data.from_items(rows, override_num_blocks=min(len(rows), MOST_BLOCKS))
         about = {name: ray.put(value) if isinstance(value, bytes) else value for name, value in about.items()}
-        about['tries'] = ray.remote(num_cpus=0)(Tries).remote()
+        register: Any = ray.remote(num_cpus=0)(Register).remote()
+        about['register'] = register
         pool = ray.data.ActorPoolStrategy(size=min(workers, len(rows)))
         answers = table.map_batches(
             worker, fn_constructor_kwargs=about, batch_size=1, compute=pool, num_cpus=1)
         try:
             yield from answers.iter_rows()
         except ray.exceptions.RayError as error:
-            raise what_failed(error) from None
-
-def what_failed(error: BaseException) -> OSError | ValueError:
-    "The error of ours inside one of Ray's; else one that says what Ray said."
-    inner: BaseException | None = error
-    while inner is not None:
-        cause = getattr(inner, 'cause', None) or inner.__cause__
-        if isinstance(cause, (OSError, ValueError)):
-            return cause
-        inner = cause
-    reason = ' '.join(str(error).split())[:300]
-    return OSError(f'The workers gave up ({reason}). What is done is kept: run the same command again.')
+            reason = ' '.join(str(error).split())[:300]
+            raise ray.get(register.why.remote()) or OSError(
+                f'The workers gave up ({reason}). What is done is kept: run the same command again.') from None
 
 def how_many(
     workers: int,   # asked for; 0: as many as there are cores
@@ -302,9 +314,9 @@ def how_many(
 # %% ../../nbs/engine/many.ipynb #f6e7bb2f
 class PartPredictor(Worker):
     "A worker that writes the rows of parts."
-    def __init__(self, home: str, tries: Any, data: Any, folder: str, kind: str):
+    def __init__(self, home: str, register: Any, data: Any, folder: str, kind: str):
         import ray
-        super().__init__(home, tries)
+        super().__init__(home, register)
         self.model = Classifier(ray.get(data))
         self.folder, self.kind = folder, kind
 
@@ -313,7 +325,7 @@ class PartPredictor(Worker):
         photos = (sample.photo for sample in samples_in(part))
         return [row_of(photo, answer) for photo, answer in self.model.predict_many(photos, threads=1)]
 
-    def __call__(self, table: dict) -> dict:
+    def work(self, table: dict) -> dict:
         written = []
         for number, part in self.parts(table):
             data = _WRITERS[self.kind](self.rows(part), self.model.labels)
@@ -360,12 +372,9 @@ TOGETHER = 4*BATCH   # photos of a part that are in memory at once
 
 class PartReader(Worker):
     "A worker that gives the features of photos."
-    def __init__(self, home: str, tries: Any, size: int, made: str):
-        super().__init__(home, tries)
-        if made_by() != made:
-            raise ValueError('A worker decodes photos with other packages than this computer: '
-                             'install the same versions on all machines.')
-        self.size = size
+    def __init__(self, home: str, register: Any, size: int, made: str):
+        super().__init__(home, register)
+        self.size, self.made = size, made
 
     def rows(self, number: int, part: Part) -> Iterator[dict]:
         "For each photo its place, name, label and hash; and its features, or why there are none."
@@ -379,7 +388,10 @@ class PartReader(Worker):
                        'features': b'' if bad else x.tobytes()}
                 place += 1
 
-    def __call__(self, table: dict) -> dict:
+    def work(self, table: dict) -> dict:
+        if made_by() != self.made:
+            raise ValueError('A worker decodes photos with other packages than this computer: '
+                             'install the same versions on all machines.')
         rows = [row for number, part in self.parts(table) for row in self.rows(number, part)]
         names = 'number', 'place', 'label', 'digest', 'error', 'features'
         return {name: [row[name] for row in rows] for name in names}
