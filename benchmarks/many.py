@@ -167,8 +167,8 @@ def report(found: dict, command: str) -> str:
         f'Made by `{command}` on {found["cores"]} cores, ray {ray.__version__}. {found["photos"]:,} '
         f'photos: drawings of {SIDE} pixels, {found["kilobytes"]:.0f} kB on average, already in the cache of '
         f'the disk; {found["size"]} px to the model. One machine, one day: only ratios mean something '
-        f'elsewhere. Ray takes {found["ray"]:.1f} s to start; the seconds in the table come on top: until the '
-        'first photo, with the workers and their imports.', '',
+        f'elsewhere. Ray takes {found["ray"]:.1f} s to start; the seconds in the table come on top: until '
+        'the first photo, with the workers and their imports.', '',
         '| engine | photos in | workers | photos a second | × local | seconds to start |',
         '| --- | --- | ---: | ---: | ---: | ---: |', *rows, '',
         '| what one core does for one photo | ms |', '| --- | ---: |', *parts, ''])

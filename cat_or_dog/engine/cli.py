@@ -541,11 +541,11 @@ def _tell(photo: Any, answer: Any, as_json: bool) -> None:
 
 @command('cat-or-dog predict photo.jpg --model model.onnx')
 def predict(
-    *photos: str,                # photos, folders, .tar or .parquet files, https://… or s3://…; -: standard input
-    out: str = '',               # write a table (.csv) or JSON lines instead of printing; ray: a folder
-    model: str = 'model.onnx',   # model file
-    engine: Literal['local', 'ray'] = 'local',   # ray: many workers, also on several machines
-    workers: int = 0,            # with --engine ray: how many; 0: one for each core
+    *photos: str,               # photos, folders, .tar and .parquet files, https://…, s3://…; -: standard input
+    out: str = '',              # write a table (.csv) or JSON lines instead of printing; ray: a folder
+    model: str = 'model.onnx',  # model file
+    engine: Literal['local', 'ray'] = 'local',  # ray: many workers, also on several machines
+    workers: int = 0,           # with --engine ray: how many; 0: one for each core
     as_json: bool = False,
 ) -> int:
     "Say what is in photos."
