@@ -541,7 +541,7 @@ def _tell(photo: Any, answer: Any, as_json: bool) -> None:
 
 @command('cat-or-dog predict photo.jpg --model model.onnx')
 def predict(
-    *photos: str,               # photos, folders, .tar and .parquet files, https://…, s3://…; -: standard input
+    *photos: str,               # photos, folders, tar and Parquet files, https://…, s3://…; -: standard input
     out: str = '',              # write a table (.csv) or JSON lines instead of printing; ray: a folder
     model: str = 'model.onnx',  # model file
     engine: Literal['local', 'ray'] = 'local',  # ray: many workers, also on several machines
