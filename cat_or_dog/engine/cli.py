@@ -170,6 +170,10 @@ def parser_class(
             if getattr(self, 'within', False):   # argparse keeps it, and cuts off the English 'usage: '
                 return usage
             return help_page(usage, language, shutil.get_terminal_size().columns)
+
+        def error(self, message: str) -> typing.NoReturn:
+            self.within = False   # nothing is kept any more: the usage line is for people
+            super().error(message)
     return Parser
 
 WIDE = 10_000   # columns: one line for each entry
