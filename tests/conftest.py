@@ -28,6 +28,7 @@ MODULES = {
 FIXTURES = {'photos': {'photos'}, 'browser': {'browser'}, 'network': {'registry', 'programs'}}
 SLOW = {
     'test_37_labels_and_what_many_photos_change',
+    'test_a_batch_of_japanese_labels_is_shown_with_their_names',
     'test_a_download_that_stopped_early_goes_on',
     'test_a_full_queue_says_when_to_ask_again',
     'test_a_label_that_is_not_in_the_words',

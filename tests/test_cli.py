@@ -223,8 +223,8 @@ def test_demo(tmp_path):
 
 # What stays Latin on a Japanese screen: names, paths, and lines to type.
 NAMES = re.compile(
-    r'https?://\S+|HTTP|\bURL\b|\bWeb\b|\bCPU\b|\bMB\b|\b(cat|dog)\b|lesson/[\w./]+|cat-or-dog (predict|app) .*'
-    r'|YOUR_PHOTO\.jpg|fastai|fastbook|fine_tune|EfficientNet-Lite0|resnet18|torchvision|ImageNet|Pillow|pip|ONNX'
+    r'https?://\S+|HTTP|\bURL\b|\bWeb\b|\bMB\b|\b(cat|dog)\b|lesson/[\w./]+|cat-or-dog (predict|app) .*'
+    r'|fastai|fastbook|fine_tune|EfficientNet-Lite0|resnet18|torchvision|Pillow'
 )
 
 

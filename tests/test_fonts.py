@@ -1,7 +1,9 @@
 """Japanese in pictures: drawn with a font that has it, or one sentence says which package to install."""
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from PIL import Image, ImageFont
@@ -103,3 +105,31 @@ def test_fontconfig_is_asked_for_fonts_of_other_names(known):
     known.setattr(fonts, 'FONT_FILES', ())
     if fonts.shutil.which('fc-list'):
         assert ImageFont.truetype(fonts.japanese_font(), 12).getmask('猫').getbbox()
+
+
+@with_font
+def test_a_batch_of_japanese_labels_is_shown_with_their_names(drawn, tmp_path):
+    import matplotlib.pyplot as plt
+    from matplotlib import rc_context
+
+    from cat_or_dog.data import dataloaders
+    for name, label in ('猫', 'cat'), ('犬', 'dog'):
+        shutil.copytree(drawn/label, tmp_path/name)
+    with rc_context():
+        dls = dataloaders(tmp_path)
+        dls.show_batch(max_n=2)
+        titles = [ax.title for ax in plt.gcf().axes]
+        families = [title.get_fontfamily()[-1] for title in titles if title.get_text() in dls.vocab]
+    plt.close('all')
+    assert len(families) == 2 and not any('sans-serif' in family for family in families)
+
+
+@with_font
+def test_the_legend_of_a_map_of_photos():
+    import numpy as np
+
+    from cat_or_dog.engine.photo_map import PhotoMap, still_map
+    def legend(name):
+        gone = Path('no-such-photo.jpg')   # drawn in grey
+        return still_map(PhotoMap([gone], [name], np.zeros((1, 2)), [[]], {}), 100).tobytes()
+    assert legend('猫') != legend('犬')

@@ -132,9 +132,11 @@ def test_a_link_that_leads_elsewhere_is_found(edition):
     assert 'its links are not those' in found
 
 
-HTML = '<table><tr><th>what became of it</th></tr><tr><td>damaged photo</td><td>http://a.b</td></tr></table>'
+HTML = ('<table><tr><th>what became of it</th></tr>'
+        '<tr><td>damaged photo</td><td>http://a.b</td></tr></table>')
 TABLE = {'output_type': 'display_data', 'data': {'text/html': HTML}, 'metadata': {}}
-SAID = {'cats': '猫', 'one of … cats': '…匹の猫のうち1匹', 'what became of it': '結果', 'damaged photo': '壊れた写真'}
+SAID = {'cats': '猫', 'one of … cats': '…匹の猫のうち1匹',
+        'what became of it': '結果', 'damaged photo': '壊れた写真'}
 
 
 def show(page, *outputs):
@@ -240,7 +242,8 @@ def test_numbers_are_no_words(text, expected):
 
 
 def test_what_only_joins_other_words_is_left_out():
-    assert figure_words.in_order(['cat', 'dog', 'cat/dog / 1.2', 'cat 0.9', 'a cat']) == ['cat', 'dog', 'a cat']
+    texts = ['cat', 'dog', 'cat/dog / 1.2', 'cat 0.9', 'a cat']
+    assert figure_words.in_order(texts) == ['cat', 'dog', 'a cat']
 
 
 def test_what_is_drawn_is_taken_down(monkeypatch):

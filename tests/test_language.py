@@ -142,6 +142,8 @@ def test_help(say, name):
 def test_wrong_usage(say, argv):
     said = say(*argv, code=2).err
     assert english_in(said) == [] and 'エラー：' in said
+    *usage, problem = said.splitlines()
+    assert usage and max(map(language.width, usage)) <= 82   # wrapped, as in --help
 
 
 @pytest.mark.parametrize(

@@ -50,16 +50,17 @@ def stub(tmp_path):
     def run(target, **variables):
         shutil.rmtree(tmp_path/'.venv', ignore_errors=True)
         command = ['make', target, 'PYTHON=./stub']
-        env = os.environ | LOCALE | variables
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding='utf-8', env=env, check=True)
+        options = {'cwd': tmp_path, 'env': os.environ | LOCALE | variables, 'encoding': 'utf-8'}
+        done = subprocess.run(command, **options, capture_output=True, check=True)
         return (done.stdout + done.stderr).splitlines()
     return run
 
 
 def test_the_lines_of_make_lesson(stub):
     command = '.venv/bin/cat-or-dog demo --dest lesson'
+    installing = 'レッスンに必要なものを.venvにインストールします。数分かかりますが、この1回だけです。'
     english = ['Installing what the lesson needs into .venv: a few minutes, once.', command]
-    japanese = ['レッスンに必要なものを.venvにインストールします。数分かかりますが、この1回だけです。', command]
+    japanese = [installing, command]
     assert stub('lesson') == stub('lesson', LANG='de_DE.UTF-8') == english
     assert stub('lesson', LANG='ja_JP.UTF-8') == stub('lesson', CAT_OR_DOG_LANG='ja') == japanese
     assert stub('lesson', LC_ALL='C.UTF-8', LANG='ja_JP.UTF-8') == english

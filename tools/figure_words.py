@@ -29,6 +29,7 @@ RESULT = 'FIGURE WORDS '  # begins the line in which a kernel tells them
 def record_words() -> list:
     "In the kernel of a page: from now on, take down what is written into pictures."
     import functools
+
     import matplotlib.text
     import PIL.ImageDraw
     words, draw, write = [], matplotlib.text.Text.draw, PIL.ImageDraw.ImageDraw.text

@@ -59,7 +59,8 @@ PUT_TOGETHER = [
     '{what}: {reason}', '{help} (default: {default})', 'Example: {example}']
 # Progress bars of tqdm, whose {rate} may have counts behind it; and what fastai prints while it trains.
 BARS = [
-    'download {name}: {percent}|{bar}| {n} [{time}, {rate}]', 'features: {percent}|{bar}| {n} [{time}, {rate}]',
+    'download {name}: {percent}|{bar}| {n} [{time}, {rate}]',
+    'features: {percent}|{bar}| {n} [{time}, {rate}]',
     'choosing λ: {percent}|{bar}| {n} [{time}, {rate}]', '{what}: {percent}|{bar}| {n} [{time}, {rate}]',
     'predict: {n}photo [{time}, {rate}]', 'predict: {percent}|{bar}| {n} [{time}, {rate}]',
     '{n}photo/s', '{n}s/photo', 'kept={n}', 'duplicate={n}', 'refused={n}',

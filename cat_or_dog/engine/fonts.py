@@ -57,8 +57,8 @@ def japanese_font() -> str:   # '' if there is none
     return _from_fontconfig()
 
 # %% ../../nbs/engine/fonts.ipynb #f0a7000b
-NO_FONT = ('No font for Japanese was found, so figures show empty boxes in its place: install one, on Debian and '
-           'Ubuntu with sudo apt install fonts-ipafont-gothic.')
+NO_FONT = ('No font for Japanese was found, so figures show empty boxes in its place: install one, '
+           'on Debian and Ubuntu with sudo apt install fonts-ipafont-gothic.')
 
 def font_for(
     text: str,
