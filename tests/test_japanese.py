@@ -232,6 +232,7 @@ def test_a_name_needs_no_row(with_figure):
         ('lite0, random,\n20 epochs\nn = 200', 'lite0, random, … epochs'),
         ('fine_tune(3)', 'fine_tune(…)'),
         ('{wrong} of {n} drawings', '… of … drawings'),
+        ('{label}, photo {n}', '…, photo …'),
         ('0.25', ''),
         ('−2.5', ''),
         ('$\\mathdefault{10^{-1}}$', ''),

@@ -124,8 +124,9 @@ def words_of_outputs(cells: list) -> list[str]:
 def plain(text: str) -> str:
     "A text on one line, with … for its numbers; '' if that leaves no word."
     text = re.sub(r'\s*\bn = \d+$', '', ' '.join(text.split()))
-    text = re.sub(r'\{\w+\}|(?<![A-Za-z_])\d+(\.\d+)?', '…', text)
+    text = re.sub(r'(?<![A-Za-z_{])\d+(\.\d+)?', '…', text)
     text = re.sub(r'([ /]+…( %)?)+$', '', text).strip(' ,')
+    text = re.sub(r'\{\w+\}', '…', text)   # a blank that a live figure fills
     return text if re.search('[A-Za-z]{2}', text) and not text.startswith('$') else ''
 
 
