@@ -231,6 +231,7 @@ def test_a_name_needs_no_row(with_figure):
         ('dog/cat / 1.92 / 0.85', 'dog/cat'),
         ('lite0, random,\n20 epochs\nn = 200', 'lite0, random, … epochs'),
         ('fine_tune(3)', 'fine_tune(…)'),
+        ('resnet18, random', 'resnet18, random'),
         ('{wrong} of {n} drawings', '… of … drawings'),
         ('{label}, photo {n}', '…, photo …'),
         ('0.25', ''),

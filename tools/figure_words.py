@@ -22,7 +22,7 @@ BEGINNING = '''## 図の中の言葉
 
 図と表の中の英語は、次のような意味です（…には数などが入ります）。
 '''
-ONE_COLUMN = 12           # rows; longer tables have two columns of words
+ONE_COLUMN = 15           # rows; longer tables have two columns of words
 RESULT = 'FIGURE WORDS '  # begins the line in which a kernel tells them
 
 
@@ -124,7 +124,7 @@ def words_of_outputs(cells: list) -> list[str]:
 def plain(text: str) -> str:
     "A text on one line, with … for its numbers; '' if that leaves no word."
     text = re.sub(r'\s*\bn = \d+$', '', ' '.join(text.split()))
-    text = re.sub(r'(?<![A-Za-z_{])\d+(\.\d+)?', '…', text)
+    text = re.sub(r'(?<![\w{])\d+(\.\d+)?', '…', text)
     text = re.sub(r'([ /]+…( %)?)+$', '', text).strip(' ,')
     text = re.sub(r'\{\w+\}', '…', text)   # a blank that a live figure fills
     return text if re.search('[A-Za-z]{2}', text) and not text.startswith('$') else ''
