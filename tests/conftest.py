@@ -67,6 +67,7 @@ SLOW = {
     'test_the_same_seed_gives_the_same_file',
     'test_the_whole_way',
     'test_three_labels',
+    'test_without_a_font_one_sentence_comes_and_the_figures_too',
     'test_without_photos_tests_skip_unless_they_are_required',
 }
 NOT_FAST = {'slow', 'browser', 'photos'}
