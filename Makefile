@@ -1,14 +1,17 @@
 # Two commands: `make lesson` and `make test`. Each sets up what it needs, in .venv; run again, they start at once.
-PYTHON ?= python3
-# On Windows (Git Bash) an environment keeps its programs in another folder.
+# On Windows (Git Bash) Python has another name, and an environment keeps its programs in another folder.
 ifeq ($(OS),Windows_NT)
+PYTHON ?= python
 BIN := .venv/Scripts
 else
+PYTHON ?= python3
 BIN := .venv/bin
 endif
+# Files and consoles in UTF-8, on Windows too (from Python 3.15 on, that is usual).
+export PYTHONUTF8 = 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help lesson notebook check test test-oldest test-latest run readme ja messages docs body bench clean
+.PHONY: help lesson notebook check test test-oldest test-latest run readme badges ja messages docs body bench clean
 help:            ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s%s\n", $$1, $$2 }' Makefile
 
@@ -54,6 +57,9 @@ run: .venv/.dev           ## run every page and keep its outputs; then everythin
 
 readme: .venv/.dev        ## render README.md from nbs/index.ipynb
 	$(BIN)/python tools/render_readme.py
+
+badges: .venv/.dev        ## write what the setting `repository` says: badges, first cells, links, CITATION.cff
+	$(BIN)/python tools/badges.py
 
 ja: .venv/.dev            ## carry code and outputs into the Japanese pages; say what is to be written there
 	$(BIN)/python tools/japanese.py

@@ -18,6 +18,7 @@ setup(
     description=cfg['description'],
     author=cfg['author'],
     license=cfg['license'],
+    project_urls={'Source': cfg['repository']} if cfg['repository'] else {},
     keywords=cfg['keywords'].split(),
     classifiers=[line for line in cfg['classifiers'].split('\n') if line],
     python_requires=f">={cfg['min_python']}",

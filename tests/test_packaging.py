@@ -74,8 +74,9 @@ def bare(wheel, tmp_path_factory):
     "The programs of an environment with the wheel and nothing else."
     folder = tmp_path_factory.mktemp('env')
     venv.create(folder, with_pip=True)
-    said(folder/'bin'/'python', '-m', 'pip', 'install', '--quiet', wheel)
-    return folder/'bin'
+    programs = folder/('Scripts' if os.name == 'nt' else 'bin')
+    said(programs/'python', '-m', 'pip', 'install', '--quiet', wheel)
+    return programs
 
 
 @pytest.mark.slow
