@@ -11,7 +11,7 @@ endif
 export PYTHONUTF8 = 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help lesson notebook check test test-oldest test-latest run readme badges ja messages docs body bench clean
+.PHONY: help lesson notebook check test test-oldest test-latest run readme badges ja messages docs body bench locked lock clean
 help:            ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s%s\n", $$1, $$2 }' Makefile
 
@@ -30,11 +30,14 @@ check: .venv/.dev         ## lint, types, budgets, what is made from the noteboo
 test: .venv/.dev .venv/.browser .venv/.onnxruntime-web   ## run every test, every page, and what make check looks at
 	$(BIN)/python -m pytest
 
-test-oldest: build/oldest/.made   ## the light lesson on the oldest versions that settings.ini allows
-	build/oldest/$(notdir $(BIN))/cat-or-dog demo --dest build/oldest/lesson
-
-test-latest: build/latest/.made   ## the light lesson on today's newest versions
-	build/latest/$(notdir $(BIN))/cat-or-dog demo --dest build/latest/lesson
+# Another Python: make test-latest PYTHON=python3.14. The tests are those of rooms that need no PyTorch.
+LIGHT := batches cli download drawings duplicates fetch files folder head imagenet onnx_file photo photo_list \
+  predict scores search windows
+test-oldest: build/oldest/.made   ## the light lesson and its tests on the oldest versions that settings.ini allows
+test-latest: build/latest/.made   ## the light lesson and its tests on today's newest versions
+test-oldest test-latest: test-%:
+	build/$*/$(notdir $(BIN))/cat-or-dog demo --dest build/$*/lesson
+	build/$*/$(notdir $(BIN))/python -m pytest -q -m fast -n auto --dist loadfile $(LIGHT:%=tests/test_%.py)
 
 build/oldest/.made: RESOLUTION := lowest-direct
 build/latest/.made: RESOLUTION := highest
@@ -44,6 +47,8 @@ build/%/.made: settings.ini setup.py pyproject.toml
 	@build/$*/$(notdir $(BIN))/python -m pip install -qq uv
 	@build/$*/$(notdir $(BIN))/uv pip install -q --python build/$*/$(notdir $(BIN))/python \
 	  --resolution $(RESOLUTION) '.[train,app]'
+	@build/$*/$(notdir $(BIN))/uv pip install -q --python build/$*/$(notdir $(BIN))/python \
+	  pytest pytest-xdist hypothesis psutil nbformat packaging
 	@touch $@
 
 run: .venv/.dev           ## run every page and keep its outputs; then everything that is made from the pages
@@ -75,6 +80,15 @@ body: .venv/.dev          ## make the body and ImageNet's head in cat_or_dog/wei
 
 bench: .venv/.dev         ## measure side by side with the article's own way; tables in benchmarks/
 	@for script in benchmarks/*.py; do echo "$$script"; $(BIN)/python $$script || exit 1; done
+
+locked: .venv/.python uv.lock   ## the environment of CI: each package in the version that uv.lock names
+	@$(BIN)/python -m pip install -qq uv
+	@$(BIN)/python -m uv sync -q --locked --inexact --extra dev
+	@touch .venv/.lesson .venv/.dev
+
+lock: .venv/.python      ## write uv.lock anew, with the newest version of each package, from PyPI
+	@$(BIN)/python -m pip install -qq uv
+	@$(BIN)/python -m uv lock -q --no-config --default-index https://pypi.org/simple --upgrade
 
 clean:           ## remove the environment and everything that was made
 	rm -rf .venv lesson build dist *.egg-info

@@ -42,7 +42,7 @@ AN_ADDRESS = {
     'en': 'The badges at the top of this page and of every lesson page open them there.',
     'ja': 'このページと各レッスンページの先頭にあるバッジから開けます。'}
 NOT_FOUND = {
-    'en': '# not found? Open the page in its folder, or set CAT_OR_DOG_WHEEL',
+    'en': '# not found? Open it in its folder, or set CAT_OR_DOG_WHEEL',
     'ja': '# 見つからないときは、元のフォルダで開くか、CAT_OR_DOG_WHEELを設定'}
 
 
@@ -104,7 +104,7 @@ def setup_cell(page: Path, address: str):
 
 
 def with_setup(cells: list, page: Path) -> list:
-    "The cells of a lesson page, with the first cell of code before all others; an index and a glossary have none."
+    "The cells of a page with its first cell of code, before all others; an index and a glossary have none."
     if not page.name[:2].isdigit():
         return cells
     cells = [cell for cell in cells if cell.id != SETUP]
@@ -133,7 +133,7 @@ def citation(text: str, address: str) -> str:
 
 
 def expected(page: Path, address: str) -> dict[str, str]:
-    "What the cells of a page must say that are written from the setting, by their ids; of an index: all prose."
+    "What cells must say that are written from the setting, by their ids; of an index: all its prose."
     cells = nbformat.read(page, as_version=4).cells
     if page in INDEXES:
         return {cell.id: with_address(cell.source, page, address) for cell in cells}

@@ -29,7 +29,8 @@ from typing import BinaryIO, Literal
 import msgspec
 
 from .duplicates import is_look
-from .files import UNSEEN, counted, decoded, usable_cores, visible, write_whole
+from .files import (UNSEEN, check_can_save, counted, decoded, read_file, usable_cores,
+                                     visible, write_whole)
 from .photo import START_BYTES, looks_like_photo, why_unreadable
 
 # %% ../../nbs/engine/folder.ipynb #69a2dc95
@@ -373,7 +374,7 @@ _SEPARATOR = re.compile('sep=(.)\r?\n', re.I)   # Excel's own first line
 def _rows(table: Path) -> list[list[str]]:
     "The rows of a CSV file. Raises `OSError` or `ValueError` with one sentence."
     try:
-        text = decoded(table.read_bytes())
+        text = decoded(read_file(table))
     except FileNotFoundError:
         raise FileNotFoundError(f'There is no table {table}.') from None
     except IsADirectoryError:
@@ -551,7 +552,11 @@ def ready_photos(
 
 def writable_folder() -> Path:
     "A folder for what a program leaves behind: the current one, or where that is not allowed, a new one."
-    return Path('.') if os.access('.', os.W_OK) else Path(tempfile.mkdtemp())
+    try:
+        check_can_save('photo')   # Windows says of every folder that it may be written to, until one tries
+        return Path('.')
+    except OSError:
+        return Path(tempfile.mkdtemp())
 
 # %% ../../nbs/engine/folder.ipynb #decc6fe6
 def labelled_files(
