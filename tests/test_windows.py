@@ -1,4 +1,4 @@
-"""What is different on Windows, played on any system: files in use, folders that are read, patterns, pipes, kinds."""
+"""What is different on Windows, played on any system: files in use, folders, patterns, pipes, kinds."""
 import errno
 import mimetypes
 import os
@@ -146,7 +146,7 @@ def test_programs_of_the_page_are_programs_whatever_the_computer_says(model_file
     mimetypes.add_type('text/plain', '.js')   # as some program on Windows has said once
     try:
         page = TestClient(page_app(Classifier.load(model_file)), base_url='http://127.0.0.1')
-        for name, kind in ('page.js', 'text/javascript'), ('page.css', 'text/css'), ('icon.svg', 'image/svg+xml'):
+        for name, kind in ('page.js', 'text/javascript'), ('page.css', 'text/css'), ('icon.svg', 'image/svg'):
             assert page.get(f'/static/{name}').headers['content-type'].startswith(kind), name
     finally:
         mimetypes.add_type(before or 'text/javascript', '.js')

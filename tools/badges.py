@@ -36,7 +36,8 @@ SAYS = {
 NO_ADDRESS = {   # a sentence of the index; the other one stands there once there is an address
     'en': 'Badges that open them will stand here once the project has an address; until then, upload a page, '
           'and name the wheel of the library (`pip wheel --no-deps .` makes it) in `CAT_OR_DOG_WHEEL`.',
-    'ja': 'プロジェクトの公開先が決まれば、ここに各サービスで開くためのバッジが並びます。それまでは、ページのファイルをアップロードし、'
+    'ja': 'プロジェクトの公開先が決まれば、ここに各サービスで開くためのバッジが並びます。'
+          'それまでは、ページのファイルをアップロードし、'
           'ライブラリのwheel（`pip wheel --no-deps .`で作成）を`CAT_OR_DOG_WHEEL`で指定してください。'}
 AN_ADDRESS = {
     'en': 'The badges at the top of this page and of every lesson page open them there.',
