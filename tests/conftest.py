@@ -56,7 +56,7 @@ SLOW = {
     'test_without_photos_tests_skip_unless_they_are_required',
 }
 NOT_FAST = {'slow', 'browser', 'photos'}
-# These need what Windows has not: pipes with names, signals from outside, rights of users, names that are no text.
+# These need what Windows has not: pipes with names, signals from outside, rights, names that are no text.
 POSIX = {
     'test_a_cache_that_may_only_be_read_still_answers',
     'test_a_full_disk_costs_only_the_memory',

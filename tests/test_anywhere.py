@@ -89,7 +89,7 @@ WIDGETS = 'ipywidgets', 'jupyterlab_widgets', 'widgetsnbextension'
 
 @pytest.fixture
 def colab(tmp_path):
-    "A Python that sees PyTorch, fastai and ipywidgets 8, and cannot change them; some small packages it lacks."
+    "A Python that sees PyTorch, fastai and ipywidgets 8, and cannot change them; it lacks small packages."
     if not WIDGETS8.is_dir():
         reason = f'There is no ipywidgets 8 in {WIDGETS8}: make test puts it there.'
         pytest.fail(reason) if os.environ.get('CI') == 'true' else pytest.skip(reason)
@@ -253,8 +253,8 @@ def test_what_was_replaced_in_use_wants_a_restart(nothing_installed, monkeypatch
 
 def test_a_failure_of_pip_is_one_sentence(monkeypatch):
     def failing(command, **more):
-        return subprocess.CompletedProcess(command, 1, '', 'WARNING: Retrying\nERROR: No matching distribution '
-                                           'found for onnx>=1.20\n')
+        said = 'WARNING: Retrying\nERROR: No matching distribution found for onnx>=1.20\n'
+        return subprocess.CompletedProcess(command, 1, '', said)
     monkeypatch.setattr(subprocess, 'run', failing)
     with pytest.raises(setup.NotReady) as caught:
         carry_out(Plan(install=['onnx>=1.20']))
