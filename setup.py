@@ -21,7 +21,6 @@ setup(
     project_urls={'Source': cfg['repository']} if cfg['repository'] else {},
     keywords=cfg['keywords'].split(),
     classifiers=[line for line in cfg['classifiers'].split('\n') if line],
-    python_requires=f">={cfg['min_python']}",
     long_description=(here/'README.md').read_text(encoding='utf-8'),
     long_description_content_type='text/markdown',
     packages=find_packages(include=['cat_or_dog', 'cat_or_dog.*']),

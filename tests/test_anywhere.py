@@ -77,7 +77,9 @@ def wheel(tmp_path_factory):
 
 def parts_of(*names):
     "What lies in site-packages for these packages: the first parts of their paths."
-    files = [file for name in names for file in metadata.distribution(name).files or []]
+    plain = {canonicalize_name(name) for name in names}
+    found = [one for one in metadata.distributions(path=[str(HERE)]) if canonicalize_name(one.name) in plain]
+    files = [file for one in found for file in one.files or []]
     return {file.parts[0] for file in files if file.parts[0] not in ('..', '__pycache__')}
 
 
