@@ -113,8 +113,9 @@ def colab(tmp_path):
 def versions(python, folder):
     code = 'import json; from importlib.metadata import distributions as d; ' \
            'print(json.dumps({o.name.lower(): o.version for o in d()}))'
-    return json.loads(subprocess.run([python, '-c', code], check=True, capture_output=True, text=True,
-                                     env=environment(folder)).stdout)
+    done = subprocess.run([python, '-c', code], check=True, capture_output=True, text=True, cwd=folder,
+                          env=environment(folder))   # in the checkout, Python would find the checkout
+    return json.loads(done.stdout)
 
 
 @pytest.mark.slow
