@@ -755,4 +755,6 @@ def main(
         name = typed[0] if typed else ''
         with speaking(language):
             say(f'cat-or-dog {name}: {one_sentence(error)}')
+        if isinstance(error, OSError) and error.strerror and not error.filename:
+            close_output()   # if it is full, Python 3.13 and newer would fail once more at the very end
         return REFUSED
