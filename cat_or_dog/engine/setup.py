@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['PACKAGE', 'EVERY_PAGE', 'NOT_ASKED', 'STAYS', 'ALONE', 'WITH_FASTAI', 'requirements_in', 'requirements', 'version_of',
-           'Plan', 'plan_for', 'NotReady', 'pip_command', 'pip_environment', 'carry_out', 'installed',
-           'replaced_in_use', 'wheel_in_use', 'forget', 'get_ready']
+           'asked_by', 'has_extras', 'Plan', 'plan_for', 'NotReady', 'pip_command', 'pip_environment', 'carry_out',
+           'installed', 'replaced_in_use', 'wheel_in_use', 'forget', 'get_ready']
 
 # %% ../../nbs/engine/setup.ipynb #a5e70004
 import importlib
@@ -80,6 +80,26 @@ def version_of(
     except metadata.PackageNotFoundError:
         return ''
 
+def asked_by(
+    one: 'Requirement',
+) -> str:                    # for pip
+    "A requirement without its condition: 'httpx[http2]>=0.28'."
+    extras = f'[{",".join(sorted(one.extras))}]' if one.extras else ''
+    return f'{one.name}{extras}{one.specifier}'
+
+def has_extras(
+    one: 'Requirement',
+    version_of: Callable[[str], str] = version_of,
+) -> bool:
+    "Is all there that the extras of an installed package ask for? Of httpx[http2] it is h2."
+    from packaging.requirements import Requirement
+    if not one.extras:
+        return True
+    more = [Requirement(line) for line in metadata.requires(one.name) or []]
+    return all(version_of(need.name) for need in more for extra in one.extras
+               if need.marker and need.marker.evaluate({'extra': extra})
+               and not need.marker.evaluate({'extra': ''}))
+
 @dataclass
 class Plan:
     "What is to be done before a page can run."
@@ -95,20 +115,18 @@ def plan_for(
     "What is missing of `wanted`, and what must stay as it is."
     found = {name: version_of(name) for name in STAYS}
     plan = Plan(stays={name: version for name, version in found.items() if version})
-    missing = []
+    missing = {}
     for one in wanted:
         version = version_of(one.name)
-        if version and one.specifier.contains(version, prereleases=True):
-            continue
-        if version and one.name in STAYS:
+        fits = version and one.specifier.contains(version, prereleases=True)
+        if version and not fits and one.name in STAYS:
             plan.older[one.name] = str(one.specifier)
-        else:
-            missing.append(one)
-    for one in missing:
-        may_differ = plan.older and one.name in STAYS   # pip looks for what fits the older ones
-        text = one.name if may_differ else f'{one.name}{one.specifier}'
-        (plan.alone if one.name in ALONE else plan.install).append(text)
-        plan.install += [name for name in ALONE.get(one.name, ()) if not version_of(name)]
+        elif not fits or not has_extras(one, version_of):
+            missing[one.name] = one
+    for name, one in missing.items():
+        may_differ = plan.older and name in STAYS   # pip looks for what fits the older ones
+        (plan.alone if name in ALONE else plan.install).append(name if may_differ else asked_by(one))
+        plan.install += [more for more in ALONE.get(name, ()) if not version_of(more)]
     return plan
 
 # %% ../../nbs/engine/setup.ipynb #a5e70016
@@ -172,8 +190,8 @@ def replaced_in_use(
     "What this kernel has loaded in another version than the one that is installed now."
     changed = {name for name, version in after.items() if before.get(name, version) != version}
     owners = metadata.packages_distributions()
-    return sorted({name for module, names in owners.items() if module in sys.modules
-                   for name in names if name in changed})
+    loaded = {module for module in owners if module in sys.modules and not module.startswith('_')}
+    return sorted({name for module in loaded for name in owners[module] if name in changed})
 
 # %% ../../nbs/engine/setup.ipynb #a5e70026
 def wheel_in_use() -> str:    # '' if the library is not imported out of a wheel
