@@ -31,13 +31,14 @@ test: .venv/.dev .venv/.browser .venv/.onnxruntime-web   ## run every test, ever
 	$(BIN)/python -m pytest
 
 # Another Python: make test-latest PYTHON=python3.14. The tests are those of rooms that need no PyTorch.
-LIGHT := batches cli download drawings duplicates fetch files folder head imagenet onnx_file photo photo_list \
+LIGHT := batches download drawings duplicates fetch files folder head imagenet onnx_file photo photo_list \
   predict scores search windows
 test-oldest: build/oldest/.made   ## the light lesson and its tests on the oldest versions that settings.ini allows
 test-latest: build/latest/.made   ## the light lesson and its tests on today's newest versions
 test-oldest test-latest: test-%:
 	build/$*/$(notdir $(BIN))/cat-or-dog demo --dest build/$*/lesson
 	build/$*/$(notdir $(BIN))/python -m pytest -q -m fast -n auto --dist loadfile $(LIGHT:%=tests/test_%.py)
+	build/$*/$(notdir $(BIN))/python -m pytest -q -n auto tests/test_cli.py
 
 build/oldest/.made: RESOLUTION := lowest-direct
 build/latest/.made: RESOLUTION := highest
