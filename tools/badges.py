@@ -58,7 +58,7 @@ def repository() -> str:
 
 
 def language_of(page: Path) -> str:
-    return 'ja' if page.parent == EDITION else 'en'
+    return 'ja' if page.parent.name == EDITION.name else 'en'
 
 
 def badges(page: Path, address: str) -> str:
