@@ -85,6 +85,7 @@ POSIX = {
     'test_closed_streams_are_no_reason_to_fail',
     'test_ctrl_c_does_not_wait_for_servers_that_say_nothing',
     'test_ctrl_c_leaves_earlier_results_whole',
+    'test_folders_without_numbers_are_told_apart',
     'test_head_of_a_pipe',
     'test_killed_ten_times',
     'test_names_that_are_no_text_or_would_move_the_cursor',

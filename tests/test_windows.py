@@ -11,7 +11,7 @@ from cat_or_dog.engine import cli, files
 from cat_or_dog.engine.drawings import draw
 from cat_or_dog.engine.evaluate import write_predictions
 from cat_or_dog.engine.files import put_in_place, read_file, write_whole
-from cat_or_dog.engine.folder import read_table, writable_folder
+from cat_or_dog.engine.folder import photo_files_below, read_table, writable_folder
 from cat_or_dog.engine.model_file import ModelFile
 from cat_or_dog.engine.onnx_file import ModelError
 from cat_or_dog.engine.page import page_app
@@ -119,6 +119,21 @@ def test_a_folder_counts_as_writable_if_writing_works(monkeypatch, tmp_path):
     monkeypatch.setattr(Path, 'write_bytes', refuse)
     monkeypatch.setattr(os, 'access', lambda *args: True)   # so says Windows
     assert writable_folder() != Path('.') and writable_folder().is_dir()
+
+
+def test_folders_without_numbers_are_told_apart(monkeypatch, tmp_path):
+    "A network drive may call every folder number 0."
+    for label in 'cat', 'dog':
+        (tmp_path/label).mkdir()
+        draw(label, 1, size=64).save(tmp_path/label/'1.jpg')
+    (tmp_path/'dog'/'up').symlink_to(tmp_path)   # and still nobody walks in a circle
+    real = os.stat
+    def stat(path, **more):
+        about = real(path, **more)
+        return os.stat_result([about.st_mode, 0, *about[2:]])
+    monkeypatch.setattr(os, 'stat', stat)
+    found = [file.relative_to(tmp_path).as_posix() for file in photo_files_below(tmp_path)]
+    assert found == ['cat/1.jpg', 'dog/1.jpg']
 
 
 def test_patterns_are_ours_to_fill_in(monkeypatch, tmp_path):

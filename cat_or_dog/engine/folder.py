@@ -79,13 +79,15 @@ def _first_time(folder: str, entered: set) -> bool:
         about = os.stat(folder)
     except OSError:
         return False
-    is_new = (about.st_dev, about.st_ino) not in entered
-    entered.add((about.st_dev, about.st_ino))
+    # Some drives on Windows have no numbers for their files: then its path without links says which it is.
+    place = (about.st_dev, about.st_ino) if about.st_ino else os.path.realpath(folder)
+    is_new = place not in entered
+    entered.add(place)
     return is_new
 
 def _walk(folder: str, notes: list[str]) -> Iterator[str]:
     "The photos in `folder` and below."
-    entered: set[tuple[int, int]] = set()
+    entered: set[tuple[int, int] | str] = set()
     _first_time(folder, entered)
     levels = [iter(_entries(folder, notes))]   # a list, because functions call each other only so deep
     while levels:
