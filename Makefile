@@ -1,11 +1,14 @@
 # Two commands: `make lesson` and `make test`. Each sets up what it needs, in .venv; run again, they start at once.
-PYTHON ?= python3
-# On Windows (Git Bash) an environment keeps its programs in another folder.
+# On Windows (Git Bash) Python has another name, and an environment keeps its programs in another folder.
 ifeq ($(OS),Windows_NT)
+PYTHON ?= python
 BIN := .venv/Scripts
 else
+PYTHON ?= python3
 BIN := .venv/bin
 endif
+# Files and consoles in UTF-8, on Windows too (from Python 3.15 on, that is usual).
+export PYTHONUTF8 = 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 # What make itself says, in the language in which the program answers (cat_or_dog/engine/language.py).
@@ -31,7 +34,8 @@ NO_FONT_ja := 日本語フォントをインストールできませんでした
 NO_RUNTIME_en := Without onnxruntime-web the tests of the page without a server cannot run.
 NO_RUNTIME_ja := onnxruntime-webがないので、サーバなしのページのテストは実行できません。
 
-.PHONY: help lesson notebook check test test-oldest test-latest run readme ja messages docs body bench clean
+
+.PHONY: help lesson notebook check test test-oldest test-latest run readme badges ja messages docs body bench locked lock clean
 #ja 何ができるかを表示する
 help:            ## say what there is
 	@awk -F ':.*## ' -v says=$(SAYS) \
@@ -56,13 +60,17 @@ check: .venv/.dev         ## lint, types, budgets, what is made from the noteboo
 test: .venv/.dev .venv/.browser .venv/.onnxruntime-web   ## run every test, every page, and what make check looks at
 	$(BIN)/python -m pytest
 
-#ja settings.iniが許す最も古いバージョンで、軽いレッスンを実行する
-test-oldest: build/oldest/.made   ## the light lesson on the oldest versions that settings.ini allows
-	build/oldest/$(notdir $(BIN))/cat-or-dog demo --dest build/oldest/lesson
-
-#ja 現在の最新バージョンで、軽いレッスンを実行する
-test-latest: build/latest/.made   ## the light lesson on today's newest versions
-	build/latest/$(notdir $(BIN))/cat-or-dog demo --dest build/latest/lesson
+# Another Python: make test-latest PYTHON=python3.14. The tests are those of rooms that need no PyTorch.
+LIGHT := batches download drawings duplicates fetch files folder head imagenet onnx_file photo photo_list \
+  predict scores search windows
+#ja settings.iniが許す最も古いバージョンで、軽いレッスンとそのテストを実行する
+test-oldest: build/oldest/.made   ## the light lesson and its tests on the oldest versions that settings.ini allows
+#ja 現在の最新バージョンで、軽いレッスンとそのテストを実行する
+test-latest: build/latest/.made   ## the light lesson and its tests on today's newest versions
+test-oldest test-latest: test-%:
+	build/$*/$(notdir $(BIN))/cat-or-dog demo --dest build/$*/lesson
+	build/$*/$(notdir $(BIN))/python -m pytest -q -m fast -n auto --dist loadfile $(LIGHT:%=tests/test_%.py)
+	build/$*/$(notdir $(BIN))/python -m pytest -q -n auto tests/test_cli.py
 
 build/oldest/.made: RESOLUTION := lowest-direct
 build/latest/.made: RESOLUTION := highest
@@ -72,6 +80,8 @@ build/%/.made: settings.ini setup.py pyproject.toml
 	@build/$*/$(notdir $(BIN))/python -m pip install -qq uv
 	@build/$*/$(notdir $(BIN))/uv pip install -q --python build/$*/$(notdir $(BIN))/python \
 	  --resolution $(RESOLUTION) '.[train,app]'
+	@build/$*/$(notdir $(BIN))/uv pip install -q --python build/$*/$(notdir $(BIN))/python \
+	  pytest pytest-xdist hypothesis psutil nbformat packaging
 	@touch $@
 
 #ja すべてのページを実行して結果を残し、ページから作るものをすべて作り直す
@@ -87,6 +97,10 @@ run: .venv/.dev           ## run every page and keep its outputs; then everythin
 #ja nbs/index.ipynbからREADME.mdを作る
 readme: .venv/.dev        ## render README.md from nbs/index.ipynb
 	$(BIN)/python tools/render_readme.py
+
+#ja 設定repositoryの内容を書き込む（バッジ、最初のセル、リンク、CITATION.cff）
+badges: .venv/.dev        ## write what the setting `repository` says: badges, first cells, links, CITATION.cff
+	$(BIN)/python tools/badges.py
 
 #ja コードと実行結果を日本語のページに写し、これから書くべきところを表示する
 ja: .venv/.dev            ## carry code and outputs into the Japanese pages; say what is to be written there
@@ -107,6 +121,17 @@ body: .venv/.dev          ## make the body and ImageNet's head in cat_or_dog/wei
 #ja 元の記事の方法と並べて測り、結果の表をbenchmarks/に書く
 bench: .venv/.dev         ## measure side by side with the article's own way; tables in benchmarks/
 	@for script in benchmarks/*.py; do echo "$$script"; $(BIN)/python $$script || exit 1; done
+
+#ja CIの環境を作る（各パッケージはuv.lockにあるバージョン）
+locked: .venv/.python uv.lock   ## the environment of CI: each package in the version that uv.lock names
+	@$(BIN)/python -m pip install -qq uv
+	@$(BIN)/python -m uv sync -q --locked --inexact --extra dev
+	@touch .venv/.lesson .venv/.dev
+
+#ja 各パッケージの最新バージョンでuv.lockを書き直す（PyPIから）
+lock: .venv/.python      ## write uv.lock anew, with the newest version of each package, from PyPI
+	@$(BIN)/python -m pip install -qq uv
+	@$(BIN)/python -m uv lock -q --no-config --default-index https://pypi.org/simple --upgrade
 
 #ja 仮想環境と、作ったものをすべて消す
 clean:           ## remove the environment and everything that was made

@@ -71,6 +71,30 @@ SLOW = {
     'test_without_photos_tests_skip_unless_they_are_required',
 }
 NOT_FAST = {'slow', 'browser', 'photos'}
+# These need what Windows has not: pipes with names, signals from outside, rights, names that are no text.
+POSIX = {
+    'test_a_cache_that_may_only_be_read_still_answers',
+    'test_a_full_disk_costs_only_the_memory',
+    'test_a_learner_writes_nothing_among_the_photos',
+    'test_a_link_does_not_lead_out_of_the_folder',
+    'test_a_link_still_leads_to_its_photo_after_moving',
+    'test_a_class_folder_may_be_a_link_and_a_circle_ends',
+    'test_a_pipe_a_socket_and_five_gigabytes_are_rows_with_a_reason',
+    'test_a_pipe_or_a_device_is_never_replaced',
+    'test_a_reason_with_a_name_that_is_no_text_is_written_down',
+    'test_a_signal_leaves_whole_files_and_no_child',
+    'test_bad_photos_are_rows_with_reasons',
+    'test_closed_streams_are_no_reason_to_fail',
+    'test_ctrl_c_does_not_wait_for_servers_that_say_nothing',
+    'test_ctrl_c_leaves_earlier_results_whole',
+    'test_folders_without_numbers_are_told_apart',
+    'test_head_of_a_pipe',
+    'test_killed_ten_times',
+    'test_names_that_are_no_text_or_would_move_the_cursor',
+    'test_the_command_serves_until_ctrl_c',
+    'test_what_is_no_model_file_gets_one_sentence',
+    'test_where_pytorch_and_widgets_8_are_there_they_stay',
+}
 
 
 def marks_of(item) -> set[str]:
@@ -92,6 +116,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         for mark in marks_of(item):
             item.add_marker(mark)
+        if os.name == 'nt' and item.originalname in POSIX:
+            item.add_marker(pytest.mark.skip(reason='Windows has no such thing'))
         if not NOT_FAST & {mark.name for mark in item.iter_markers()}:
             item.add_marker('fast')
 

@@ -270,6 +270,7 @@ def test_evaluate_says_not_seen_before_only_where_it_knows(drawn, tmp_path, mode
 
 
 def test_check_and_clean_only_report_unless_asked(tmp_path):
+    pytest.importorskip('cleanlab')
     from cat_or_dog.engine.drawings import save_drawings
 
     files = save_drawings(tmp_path / 'photos', range(20))

@@ -656,7 +656,8 @@ def test_a_signal_leaves_whole_files_and_no_child(site, tmp_path, number):
     rows = read_manifest(dest)
     assert 10 <= len(rows) < 400 and not list(dest.rglob('*.part'))
     assert set(photos_in(dest)) == {row.file for row in rows.values()} and check_folder(dest) == {}
-    assert not any(child.is_running() for child in children)
+    # Python 3.14 has a tidying helper for tqdm's lock; it ends when its parent has ended
+    assert psutil.wait_procs(children, timeout=10)[1] == []
 
 
 @pytest.mark.parametrize('scheme', ['http', 'proxy'])

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import resource
 import subprocess
 import sys
 
@@ -466,6 +465,7 @@ def test_what_is_no_model_file_gets_one_sentence(what, reason, tmp_path):
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path):
+    resource = pytest.importorskip('resource')
     with open(tmp_path / 'huge.onnx', 'wb') as file:
         file.truncate(onnx_file.MAX_MODEL_BYTES + 1)  # takes no room on the disk
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

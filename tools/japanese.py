@@ -20,6 +20,7 @@ from pathlib import Path
 
 import figure_words
 import nbformat
+from badges import below_the_line, repository, with_address, with_setup
 from house import NBS, lesson_pages
 
 EDITION = NBS/'ja'
@@ -84,9 +85,10 @@ def without_export(source: str) -> str:
 
 
 def edition_line(page: Path, other: Path, words: str):
-    "The cell that leads from `page` to the same page of the other edition."
+    "The cell that leads from `page` to the same page of the other edition, and says what comes next."
     address = Path(os.path.relpath(other, page.parent)).as_posix()
-    cell = nbformat.v4.new_markdown_cell(words.format(address))
+    below = below_the_line(page, repository()) if page.name[:2].isdigit() else ''   # a glossary has no code
+    cell = nbformat.v4.new_markdown_cell(words.format(address) + below)
     cell.id = LINE
     return cell
 
@@ -98,7 +100,7 @@ def with_line(cells: list, page: Path, words: str) -> list:
     line = edition_line(page, other_edition()[page], words)
     cells = [cell for cell in cells if cell.id != LINE]
     title = next((i for i, cell in enumerate(cells, 1) if cell.cell_type == 'markdown'), 0)
-    return [*cells[:title], line, *cells[title:]]
+    return with_setup([*cells[:title], line, *cells[title:]], page)
 
 
 def with_words(cells: list, page: Path) -> list:
@@ -147,9 +149,10 @@ def write(notebook, file: Path) -> None:
 
 
 def prose(page: Path) -> dict[str, str]:
-    "The cells of prose of a page, by id."
+    "The cells of prose of a page, by id; as they are while the project has no address."
     cells = nbformat.read(page, as_version=4).cells if page.exists() else []
-    return {cell.id: cell.source for cell in cells if cell.cell_type == 'markdown' and cell.id not in OWN}
+    return {cell.id: with_address(cell.source, page, '')
+            for cell in cells if cell.cell_type == 'markdown' and cell.id not in OWN}
 
 
 def read_record() -> dict[str, dict[str, list[str]]]:

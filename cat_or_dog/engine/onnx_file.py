@@ -182,7 +182,8 @@ def open_checked(
     options.add_session_config_entry('session.use_env_allocators', '1')
     options.add_session_config_entry('session.load_model_format', 'ONNX')   # and never its own
     try:
-        session = ort.InferenceSession(data, options, providers=['CPUExecutionProvider'])
+        session = ort.InferenceSession(data, options, providers=['CPUExecutionProvider'],
+                                       disabled_optimizers=['ConstantFolding'])
         _read_names(session)
         return session
     except Exception as error:   # ONNX Runtime raises a dozen kinds of errors
