@@ -18,9 +18,9 @@ else
 SAYS := en
 endif
 PYTHON_TOO_OLD_en := Python 3.10 or newer is needed. Say which one to use: make lesson PYTHON=python3.12
-PYTHON_TOO_OLD_ja := Python 3.10以降が必要です。使うPythonを指定してください: make lesson PYTHON=python3.12
+PYTHON_TOO_OLD_ja := Python 3.10以降が必要です。使うPythonを指定してください：make lesson PYTHON=python3.12
 NO_VENV_en := Python cannot make an environment here. On Debian and Ubuntu: sudo apt install python3-venv
-NO_VENV_ja := Pythonの仮想環境を作れません。DebianとUbuntuでは: sudo apt install python3-venv
+NO_VENV_ja := Pythonの仮想環境を作れません。DebianとUbuntuでは：sudo apt install python3-venv
 FOR_LESSON_en := Installing what the lesson needs into .venv: a few minutes, once.
 FOR_LESSON_ja := レッスンに必要なものを.venvにインストールします。数分かかりますが、この1回だけです。
 FOR_TESTS_en := Installing what the tests need into .venv: a few minutes, once.
@@ -28,9 +28,9 @@ FOR_TESTS_ja := テストに必要なものを.venvにインストールしま�
 FOR_BROWSER_en := Installing Chromium for the tests, once.
 FOR_BROWSER_ja := テスト用のChromiumをインストールします。この1回だけです。
 NO_BROWSER_en := Chromium could not be installed here. On Debian: apt install chromium
-NO_BROWSER_ja := Chromiumをインストールできませんでした。Debianでは: apt install chromium
+NO_BROWSER_ja := Chromiumをインストールできませんでした。Debianでは：apt install chromium
 NO_FONT_en := No Japanese font could be installed here. On Debian: apt install fonts-ipafont-gothic
-NO_FONT_ja := 日本語フォントをインストールできませんでした。Debianでは: apt install fonts-ipafont-gothic
+NO_FONT_ja := 日本語フォントをインストールできませんでした。Debianでは：apt install fonts-ipafont-gothic
 NO_RUNTIME_en := Without onnxruntime-web the tests of the page without a server cannot run.
 NO_RUNTIME_ja := onnxruntime-webがないので、サーバなしのページのテストは実行できません。
 

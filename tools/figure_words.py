@@ -112,12 +112,15 @@ def words_of_live(html: str) -> list[str]:
 
 
 def words_of_outputs(cells: list) -> list[str]:
-    "What tables and live figures show."
+    "What tables, cards and live figures show; other HTML is not kept (run_pages.py)."
     found = []
     for cell in cells:
         for output in cell.get('outputs', []):
             html = output.get('data', {}).get('text/html', '')
-            found += words_of_live(html) if 'data-live' in html else words_of_table(html)
+            if 'data-live' in html:
+                found += words_of_live(html)
+            elif re.search('<table|<img', html):
+                found += words_of_table(html)
     return found
 
 
