@@ -1,6 +1,6 @@
 """One machine and many workers: photos a second with 1, 2, 3 … workers, beside the local engine.
 
-    python benchmarks/many.py [--photos 3000] [--workers 1 2 3 4]
+    python benchmarks/many.py [--photos 3072] [--workers 1 2 3 4]
 
 Writes many.md and many.json. One Ray is started for all; what that takes is measured apart. So is the time to
 start workers: each way runs on few photos and on all of them, and the rate is that of the photos in between.
@@ -36,8 +36,8 @@ from cat_or_dog.train import train
 
 SIDE = 1000       # pixels: the longer side of a photo
 DISTINCT = 64     # drawings; the photos are these again and again
-FEW = 256         # photos of the short run
-SHARD = 256       # photos of a tar file, a row group, a part
+FEW = 768         # photos of the short run
+SHARD = 64        # photos of a tar file, a row group, a part: as many parts for each worker
 REPEATS = 3       # of each pair of runs; the median counts
 
 
@@ -176,7 +176,7 @@ def report(found: dict, command: str) -> str:
 
 if __name__ == '__main__':
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('--photos', type=int, default=3000)
+    parser.add_argument('--photos', type=int, default=3072)
     parser.add_argument('--workers', type=int, nargs='+', default=[1, 2, 3, 4])
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
