@@ -1422,6 +1422,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                          'cat_or_dog.engine.setup.Plan': ('engine/setup.html#plan', 'cat_or_dog/engine/setup.py'),
                                          'cat_or_dog.engine.setup._home': ('engine/setup.html#_home', 'cat_or_dog/engine/setup.py'),
                                          'cat_or_dog.engine.setup._pip': ('engine/setup.html#_pip', 'cat_or_dog/engine/setup.py'),
+                                         'cat_or_dog.engine.setup._problem': ('engine/setup.html#_problem', 'cat_or_dog/engine/setup.py'),
                                          'cat_or_dog.engine.setup._say': ('engine/setup.html#_say', 'cat_or_dog/engine/setup.py'),
                                          'cat_or_dog.engine.setup._see_what_is_new': ( 'engine/setup.html#_see_what_is_new',
                                                                                        'cat_or_dog/engine/setup.py'),
