@@ -1082,6 +1082,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                      'cat_or_dog/engine/onnx_file.py'),
                                              'cat_or_dog.engine.onnx_file.join': ( 'engine/onnx_file.html#join',
                                                                                    'cat_or_dog/engine/onnx_file.py'),
+                                             'cat_or_dog.engine.onnx_file.keeps_to_the_limit': ( 'engine/onnx_file.html#keeps_to_the_limit',
+                                                                                                 'cat_or_dog/engine/onnx_file.py'),
                                              'cat_or_dog.engine.onnx_file.limit_memory': ( 'engine/onnx_file.html#limit_memory',
                                                                                            'cat_or_dog/engine/onnx_file.py'),
                                              'cat_or_dog.engine.onnx_file.open_checked': ( 'engine/onnx_file.html#open_checked',
