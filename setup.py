@@ -8,10 +8,10 @@ here = Path(__file__).parent
 parser = ConfigParser(interpolation=None, delimiters=['='])
 parser.read(here/'settings.ini', encoding='utf-8')
 cfg = parser['DEFAULT']
-NAMES = ('app', 'train', 'clean', 'course', 'notebooks', 'docs', 'dev')
+NAMES = ('app', 'train', 'many', 'clean', 'course', 'notebooks', 'docs', 'dev')
 extras = {name: cfg[f'{name}_requirements'].split() for name in NAMES}
 extras['course'] += extras['train'] + extras['clean']
-extras['dev'] += extras['app'] + extras['course'] + extras['notebooks']
+extras['dev'] += extras['app'] + extras['many'] + extras['course'] + extras['notebooks']
 
 setup(
     version=cfg['version'],

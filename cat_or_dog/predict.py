@@ -34,13 +34,14 @@ class Classifier(ModelFile, ManyPhotos):
     def predict_many(self,
         photos: Iterable,       # anything that `open_photo` takes; may be endless
         batch_size: int = 16,   # photos given to the model at once
+        threads: int = 0,       # batches in work at once; 0: as many as there are cores
     ) -> Iterator[tuple]:       # (photo, Prediction) or (photo, PhotoError), in the order of `photos`
         "Predictions for many photos; a photo that cannot be read costs one row, not the run."
         def answer(squares):
             return predictions(self, squares, self.narrow)   # one thread for each run: the threads are ours
         def work(batch):
             return list(zip(batch, good_and_bad(batch, self.square, answer)))
-        return in_batches(photos, work, batch_size)
+        return in_batches(photos, work, batch_size, threads)
 
     def heat_map(self,
         photo: Any,

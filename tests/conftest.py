@@ -31,17 +31,25 @@ MODULES = {
         'test_teach',
     },
 }
-FIXTURES = {'photos': {'photos'}, 'browser': {'browser'}, 'network': {'registry', 'programs'}}
+FIXTURES = {
+    'photos': {'photos'},
+    'browser': {'browser'},
+    'network': {'registry', 'programs', 'bucket', 'ray'},
+    'slow': {'ray'},
+}
 SLOW = {
     'test_37_labels_and_what_many_photos_change',
+    'test_a_batch_of_japanese_labels_is_shown_with_their_names',
     'test_a_download_that_stopped_early_goes_on',
     'test_a_full_queue_says_when_to_ask_again',
     'test_a_label_that_is_not_in_the_words',
     'test_a_signal_leaves_whole_files_and_no_child',
+    'test_a_worker_that_is_killed_costs_nothing',
     'test_an_export_into_a_new_space_and_over_an_earlier_one',
     'test_big_photos_are_unpacked_one_at_a_time_and_small_ones_side_by_side',
     'test_ctrl_c_does_not_wait_for_servers_that_say_nothing',
     'test_different_drawings_are_not_copies',
+    'test_fastai_on_two_processes_is_fastai_on_one',
     'test_fifty_clients_at_once',
     'test_fifty_files_at_once',
     'test_fine_tune_gives_the_same_kind_of_model',
@@ -59,6 +67,7 @@ SLOW = {
     'test_the_background_does_not_give_the_label_away',
     'test_the_command_serves_until_ctrl_c',
     'test_the_command_writes_a_folder_and_never_into_one_that_holds_something',
+    'test_the_commands_with_ray',
     'test_the_exported_folder_needs_nothing_else',
     'test_the_exported_folder_runs_by_itself',
     'test_the_file_computes_what_the_head_computes',
@@ -66,6 +75,7 @@ SLOW = {
     'test_the_same_seed_gives_the_same_file',
     'test_the_whole_way',
     'test_three_labels',
+    'test_without_a_font_one_sentence_comes_and_the_figures_too',
     'test_without_photos_tests_skip_unless_they_are_required',
 }
 NOT_FAST = {'slow', 'browser', 'photos'}

@@ -169,13 +169,13 @@ def test_the_version_is_the_one_of_the_settings():
     assert os.environ['ORT_DISABLE_TELEMETRY'] == '1'
 
 
-@pytest.mark.parametrize('extra', ['app', 'train', 'clean', 'course', 'notebooks'])
+@pytest.mark.parametrize('extra', ['app', 'train', 'many', 'clean', 'course', 'notebooks'])
 def test_a_missing_package_is_answered_with_the_extra_that_brings_it(extra):
     from cat_or_dog.engine.cli import missing
     settings = ConfigParser(interpolation=None, delimiters=['='])
     settings.read(ROOT/'settings.ini', encoding='utf-8')
     imported_as = {'scikit-learn': 'sklearn', 'scikit-image': 'skimage'}
     for requirement in settings['DEFAULT'][f'{extra}_requirements'].split():
-        name = requirement.split('>=')[0]
+        name = requirement.split('>=')[0].partition('[')[0]   # ray[data] is imported as ray
         package = imported_as.get(name, name.replace('-', '_'))
         assert missing(package).endswith(f"pip install 'cat_or_dog[{extra}]'"), package

@@ -18,6 +18,7 @@ import sys
 import tokenize
 from pathlib import Path
 
+import figure_words
 import nbformat
 from badges import below_the_line, repository, with_address, with_setup
 from house import NBS, lesson_pages
@@ -26,6 +27,7 @@ EDITION = NBS/'ja'
 RECORD = EDITION/'originals.json'
 ONLY_HERE = EDITION/'article.ipynb'   # the article, section by section, and where it lives here
 LINE = 'edition'                      # the id of the cell that leads to the other edition
+OWN = {LINE, figure_words.CELL}       # cells of prose that have no original
 TO_JAPANESE = '[日本語で読む]({})'
 TO_ENGLISH = ('[English]({}) ・ [元の記事との対応](article.ipynb) ・ '
               'コードと実行結果は英語版と共通なので、結果の文と図の中の言葉は英語のままです。')
@@ -101,6 +103,16 @@ def with_line(cells: list, page: Path, words: str) -> list:
     return with_setup([*cells[:title], line, *cells[title:]], page)
 
 
+def with_words(cells: list, page: Path) -> list:
+    "The cells of a Japanese page, with the words of its figures at the end."
+    words = figure_words.table(page)
+    if not words:
+        return cells
+    foot = nbformat.v4.new_markdown_cell(words)
+    foot.id = figure_words.CELL
+    return [*cells, foot]
+
+
 def carried(english, japanese):
     "A code cell as the Japanese page has it: with comments of its own, as long as the code is the same."
     cell = nbformat.from_dict(english)
@@ -122,9 +134,9 @@ def carry(page: Path) -> None:
     for cell in english.cells:
         if cell.cell_type == 'code':
             cells.append(carried(cell, known.get(cell.id)))
-        elif cell.id in known and cell.id != LINE:
+        elif cell.id in known and cell.id not in OWN:
             cells.append(known[cell.id])
-    english.cells = with_line(cells, target, TO_ENGLISH)
+    english.cells = with_words(with_line(cells, target, TO_ENGLISH), page)
     write(english, target)
 
 
@@ -140,7 +152,7 @@ def prose(page: Path) -> dict[str, str]:
     "The cells of prose of a page, by id; as they are while the project has no address."
     cells = nbformat.read(page, as_version=4).cells if page.exists() else []
     return {cell.id: with_address(cell.source, page, '')
-            for cell in cells if cell.cell_type == 'markdown' and cell.id != LINE}
+            for cell in cells if cell.cell_type == 'markdown' and cell.id not in OWN}
 
 
 def read_record() -> dict[str, dict[str, list[str]]]:
@@ -198,7 +210,7 @@ def breaches() -> list[str]:
         if not target.exists():
             found.append(f'{target.relative_to(NBS.parent)}: is missing. Run make ja, and write its prose')
         else:
-            found += breaches_of_code(page) + breaches_of_prose(page)
+            found += breaches_of_code(page) + breaches_of_prose(page) + figure_words.breaches(page, target)
     return found
 
 

@@ -241,12 +241,13 @@ _SECONDS = 1   # before a bar appears
 def read_features(
     photos: Sequence,     # anything that `open_photo` takes
     size: int = 256,      # side of the square that the body sees, in pixels; a multiple of 32
+    threads: int = 0,     # batches in work at once; 0: as many as there are cores
 ) -> list:                # for each photo float16 (1280,), or the `PhotoError` that says why not
     "What the pretrained body sees in each photo; known ones come from the cache."
     from tqdm.auto import tqdm
     photos = list(photos)
     with FeatureCache(_cache_file()) as cache:
-        found = in_batches(photos, lambda batch: _work(batch, size, cache))
+        found = in_batches(photos, lambda batch: _work(batch, size, cache), threads=threads)
         return list(tqdm(found, total=len(photos), desc='features', unit='photo', delay=_SECONDS))
 
 # %% ../../nbs/engine/body.ipynb #a406dc3d

