@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from house import NBS, ROOT
+from IPython.core.interactiveshell import InteractiveShell
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -264,6 +265,21 @@ def test_a_failure_of_pip_is_one_sentence(monkeypatch):
     sentence = str(caught.value)
     assert 'No matching distribution found for onnx>=1.20' in sentence and 'Kaggle' in sentence
     assert 'ERROR' not in sentence and '\n' not in sentence
+
+
+def test_the_python_of_the_system_is_left_alone_and_that_is_said(monkeypatch, capsys):
+    said = 'error: externally-managed-environment\n\n× This environment is externally managed\nhint: PEP 668'
+    failed = subprocess.CompletedProcess('pip', 1, '', said)
+    monkeypatch.setattr(subprocess, 'run', lambda command, **more: failed)
+    with pytest.raises(setup.NotReady, match='belongs to the operating system.*venv'):
+        carry_out(Plan(install=['onnx>=1.20']))
+    monkeypatch.setenv('CAT_OR_DOG_LANG', 'ja')
+    try:
+        carry_out(Plan(install=['onnx>=1.20']))
+    except setup.NotReady:
+        InteractiveShell().showtraceback()   # as a notebook does
+    shown = capsys.readouterr().out
+    assert shown.startswith('このPythonはOSが管理している') and shown.count('\n') == 1
 
 
 def test_a_python_without_pip_is_told_what_to_install(monkeypatch):
