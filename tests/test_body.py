@@ -306,7 +306,7 @@ def test_what_is_computed_before_a_stop_is_kept(home, drawings, computed, monkey
     room.made_by()
     many = drawings[:1]*16 + drawings[1:]   # 16 are a batch
     monkeypatch.setattr(room, 'pixels', pixels_until_stop)
-    monkeypatch.setattr(room, 'in_batches', lambda items, work: in_batches(items, work, threads=1))
+    monkeypatch.setattr(room, 'in_batches', lambda items, work, threads: in_batches(items, work, threads=1))
     with pytest.raises(KeyboardInterrupt):
         features(many, 64)
     before = len(computed)

@@ -16,6 +16,7 @@ from cat_or_dog.engine.model_file import ModelFile
 from cat_or_dog.engine.onnx_file import ModelError
 from cat_or_dog.engine.page import page_app
 from cat_or_dog.engine.photo_list import read_list
+from cat_or_dog.engine.shards import NoPhoto
 from cat_or_dog.engine.static_app import write_new_folder
 from cat_or_dog.predict import Classifier
 
@@ -144,7 +145,7 @@ def test_patterns_are_ours_to_fill_in(monkeypatch, tmp_path):
     monkeypatch.setattr(cli, 'ON_WINDOWS', True)
     assert list(cli.photos_named(('*.jpg', 'c.png'))) == ['a.jpg', 'b.jpg', 'c.png']
     nothing, = cli.photos_named(('*.webp',))
-    assert isinstance(nothing, cli.NoPhoto) and str(nothing) == '*.webp'
+    assert isinstance(nothing, NoPhoto) and str(nothing) == '*.webp'
 
 
 @pytest.mark.parametrize('number, name, closed', [
