@@ -9,6 +9,7 @@ __all__ = ['dataloaders', 'labelled_files', 'photo_files', 'readable']
 from .engine.files import check_installed
 from .engine.folder import (
     labelled_files, photo_files, readable, ready_photos, writable_folder)
+from .engine.fonts import announce
 from .engine.photo import upright
 
 _all_ = ['labelled_files', 'photo_files', 'readable']   # people look for these here
@@ -27,6 +28,7 @@ def dataloaders(
     from fastai.vision.all import (   # takes seconds
         CategoryBlock, DataBlock, FuncSplitter, ImageBlock, RandomSplitter, Resize, set_seed)
     photos = ready_photos(path, labels=labels)
+    announce(photos.names)   # to matplotlib: 猫 needs another font than cat
     label_of, held_out = dict(zip(photos.files, photos.labels)), set(photos.part(True).files)
     set_seed(seed)
     block = DataBlock(

@@ -29,6 +29,16 @@ def photo(number, size=(160, 120)):
     return Image.fromarray(patches).resize(size, Image.Resampling.BILINEAR)
 
 
+class Files(dict):
+    "What is in files, by name; what takes a while is made when it is asked for."
+
+    def __getitem__(self, name):
+        value = super().__getitem__(name)
+        if callable(value):
+            value = self[name] = value()
+        return value
+
+
 turned = Image.Exif()
 turned[0x0112] = 6
 GOOD = dict(
@@ -55,7 +65,7 @@ GOOD = dict(
     comment=saved(photo(22), comment=b'<script>alert(1)</script>'*100),
     black_and_white=saved(photo(23).convert('1'), 'png'),
 )
-BAD = dict(
+BAD = Files(
     html=b'<!DOCTYPE html><html>log in</html>',
     html_bom=b'\xef\xbb\xbf\r\n <html>log in</html>',
     html_then_jpeg=b'<html>' + saved(photo(30)),
@@ -72,14 +82,17 @@ BAD = dict(
     torn_webp=saved(photo(33), 'webp')[:-300],
     torn_heic=(Path(__file__).parent/'data'/'drawing.heic').read_bytes()[:9000],
     zeros=saved(photo(34))[:100] + bytes(3000),
-    bomb=saved(Image.new('1', (30_000, 30_000)), 'png'),
-    bomb_gif=saved(Image.new('P', (12_000, 12_000)), 'gif'),
+    bomb=lambda: saved(Image.new('1', (30_000, 30_000)), 'png'),
+    bomb_gif=lambda: saved(Image.new('P', (12_000, 12_000)), 'gif'),
     dot=saved(Image.new('RGB', (1, 1)), 'gif'),
     icon=saved(photo(35, (16, 16)), 'png'),
     header_only=b'\xff\xd8\xff\xe0',
 )
 
-GZIP_BOMB = gzip.compress(bytes(100_000_000), 1)
+
+@lru_cache
+def gzip_bomb():
+    return gzip.compress(bytes(100_000_000), 1)
 
 
 LEADS_TO = dict(   # redirects that lead nowhere good
@@ -211,7 +224,7 @@ class Handler(BaseHTTPRequestHandler):
     def huge_length(self):
         self.reply(body=b'\xff\xd8', Content_Length='99999999999')
     def gzip_bomb(self):
-        self.reply(body=GZIP_BOMB, Content_Encoding='gzip')
+        self.reply(body=gzip_bomb(), Content_Encoding='gzip')
     # lies
     def length_too_long(self):
         self.reply(body=GOOD['plain'], Content_Length='4999999')

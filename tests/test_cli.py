@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -206,8 +207,37 @@ def test_demo(tmp_path):
         assert Path(result[key]).exists()
     assert result['new_right'] >= result['new_pictures'] * 0.6
     shutil.rmtree(tmp_path / 'lesson' / 'photos')
-    # and once more, over what is there
-    call('demo', '--dest', tmp_path / 'lesson', '--n', 25, '--source', 'drawings')
+    # and once more, over what is there, as `make lesson` does on a Japanese computer
+    environ = os.environ | {'CAT_OR_DOG_LANG': '', 'LC_ALL': 'ja_JP.UTF-8'}
+    done = subprocess.run(
+        [*command, 'demo', '--dest', 'lesson', '--n', '25', '--source', 'drawings'],
+        cwd=tmp_path,
+        env=environ,
+        capture_output=True,
+        encoding='utf-8',
+        check=True,
+    )
+    said = re.split('[\r\n]+', done.stderr + done.stdout)
+    assert len(said) > 30 and [line for line in said if english_in(line)] == []
+
+
+# What stays Latin on a Japanese screen: names, paths, and lines to type.
+NAMES = re.compile(
+    r"https?://\S+|cat-or-dog (predict|app) .*|lesson/[\w./]+|CAT_OR_DOG_\w+|'(cat|dog) photo'"
+    r'|\b(cat|dog|HTTP|URL|Web|MB|fastai|fastbook|fine_tune|EfficientNet-Lite0|resnet18|torchvision)\b',
+    re.ASCII,   # so that a word ends where Japanese begins
+)
+
+
+def english_in(line):
+    "The words of a line that are neither Japanese nor names."
+    return re.findall('[A-Za-z]{2,}', NAMES.sub('', line))
+
+
+def test_english_is_found_in_a_japanese_line():
+    assert english_in('HTTP 404（見つからない）: cat, lesson/model.onnx') == []
+    assert english_in('download cat: 100%|██| 25/25 [00:00<00:00, 90.1photo/s]') == ['download', 'photo']
+    assert english_in('3  HTTP 404 (not found)') == ['not', 'found']
 
 
 def test_predict_takes_standard_input_and_an_address(tmp_path, model_file):
@@ -240,6 +270,7 @@ def test_evaluate_says_not_seen_before_only_where_it_knows(drawn, tmp_path, mode
 
 
 def test_check_and_clean_only_report_unless_asked(tmp_path):
+    pytest.importorskip('cleanlab')
     from cat_or_dog.engine.drawings import save_drawings
 
     files = save_drawings(tmp_path / 'photos', range(20))

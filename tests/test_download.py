@@ -179,8 +179,9 @@ def test_there_are_enough_behaviours():
 def hostile_run(site, tmp_path_factory):
     dest = tmp_path_factory.mktemp('hostile')/'in'
     names = [*kept, *refused]
+    assert all(type(BAD[name]) is bytes for name in BAD)   # made before any clock runs
     limits = Limits(seconds=2, bytes=5_000_000)
-    patience = 1.   # seconds; by itself it would wait a minute for a site that wants a pause
+    patience = 3.   # seconds, some of them for a loaded machine; by itself it would wait a minute
     report = get(site, names, dest, max_size=200, limits=limits, per_host=64, patience=patience)
     return dest, dict(zip(names, report.rows)), report
 
@@ -655,7 +656,8 @@ def test_a_signal_leaves_whole_files_and_no_child(site, tmp_path, number):
     rows = read_manifest(dest)
     assert 10 <= len(rows) < 400 and not list(dest.rglob('*.part'))
     assert set(photos_in(dest)) == {row.file for row in rows.values()} and check_folder(dest) == {}
-    assert not any(child.is_running() for child in children)
+    # Python 3.14 has a tidying helper for tqdm's lock; it ends when its parent has ended
+    assert psutil.wait_procs(children, timeout=10)[1] == []
 
 
 @pytest.mark.parametrize('scheme', ['http', 'proxy'])

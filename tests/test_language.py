@@ -54,8 +54,8 @@ def say(capsys, monkeypatch):
 
 
 def english_in(text: str) -> list[str]:
-    "The lines in which three English words stand in a row; code, quotations and progress bars may."
-    lines = [line for line in text.splitlines() if '\r' not in line and 'photo/s' not in line]
+    "The lines in which three English words stand in a row; code and quotations may."
+    lines = re.split('[\r\n]+', text)
     may = r'`[^`]*`|\'[^\']*\'|"[^"]*"|\([^()]*\)|（[^（）]*）|https?://\S+|pip install.*|例：.*'
     bare = [re.sub(may, '', line) for line in lines]
     return [line for line, rest in zip(lines, bare) if re.search(r"\b[a-z]+( [a-z']+){2}\b", rest, re.I)]
@@ -112,7 +112,8 @@ def test_each_message_is_known_when_it_comes(message):
     marks = {blank.name: blank.mark for blank in language.blanks_of(message.string)[:-1]}
     values = {name: '7' if mark == 'number' else f'X{i}' for i, (name, mark) in enumerate(marks.items())}
     if not any(re.search('[A-Za-z]{2}', blank.before) for blank in language.blanks_of(message.id)):
-        values = dict.fromkeys(values, 'the file is empty')   # what joins messages
+        joined = [name for name, mark in marks.items() if mark == 'translated']   # what joins messages
+        values |= dict.fromkeys(joined, 'the file is empty')
     line = filled(message.id, values)
     expected = filled(message.string, {name: translated(value, 'ja') for name, value in values.items()})
     assert translated(line, 'ja') == expected
@@ -141,6 +142,8 @@ def test_help(say, name):
 def test_wrong_usage(say, argv):
     said = say(*argv, code=2).err
     assert english_in(said) == [] and 'エラー：' in said
+    *usage, problem = said.splitlines()
+    assert usage and max(map(language.width, usage)) <= 82   # wrapped, as in --help
 
 
 @pytest.mark.parametrize(
@@ -287,14 +290,47 @@ def test_head_of_a_pipe():
     assert 'Traceback' not in done.stderr and 'BrokenPipe' not in done.stderr
 
 
-def test_progress_bars_pass_unharmed():
+def test_progress_bars_of_others_pass_unharmed():
     plain, screen = io.StringIO(), io.StringIO()
-    for file in plain, Interpreter(screen, str.upper):
+    for file in plain, Interpreter(screen, phrase_book('ja').translated):
         bar = {'bar_format': '{desc} {n}', 'miniters': 1, 'mininterval': 0}
-        for _ in tqdm(range(3), desc='download cat', file=file, **bar):
+        for _ in tqdm(range(3), desc='somebody else', file=file, **bar):
             pass
         print('done', file=file)
-    assert screen.getvalue() == plain.getvalue().replace('done', 'DONE')
+    assert screen.getvalue() == plain.getvalue()
+
+
+def states(bar_of):
+    "The states that a progress bar shows in Japanese, one after the other."
+    screen = io.StringIO()
+    bar_of(Interpreter(screen, phrase_book('ja').translated))
+    return [state.rstrip() for state in re.split('[\r\n]', screen.getvalue()) if state.strip()]
+
+
+def test_our_own_progress_bars():
+    def download(file):
+        bar = tqdm(total=4, desc='download cat', unit='photo', file=file, mininterval=0)
+        for kept in range(1, 4):
+            bar.set_postfix({'kept': kept, 'refused': 1}, refresh=False)
+            bar.update()
+        bar.close()
+    shown = states(download)
+    assert re.fullmatch(r'取得中 cat： +0%\|.*\| 0/4 \[00:00<\?, \?枚/秒\]', shown[0])
+    assert re.fullmatch(r'取得中 cat： +75%\|.*\| 3/4 \[.*枚/秒, 保存=3, 拒否=1\]', shown[-1])
+    assert english_in('\n'.join(shown)) == [] and not re.search('photo|kept|refused', ''.join(shown))
+
+
+def test_what_fastai_prints_while_it_trains():
+    def train(file):
+        print('epoch     train_loss  valid_loss  error_rate  time    ', file=file)
+        file.write('\rEpoch 1/3 : |███-| 50.00% [1/2 00:01<00:02 0.4321]')
+        file.flush()
+        file.write('\rEpoch 1/3 :            \r')
+        print('0         0.876051    0.162939    0.080000    00:05     ', file=file)
+    head, bar, gone, row = states(train)
+    assert bar == 'エポック1/3：|███-| 50.00% [1/2 00:01<00:02 0.4321]' and gone == 'エポック1/3：'
+    begin = [language.width(head[:head.index(word)]) for word in head.split()]
+    assert begin == [row.index(number) for number in row.split()]   # columns stand below their heads
 
 
 def test_threads_that_print_at_once_lose_nothing():

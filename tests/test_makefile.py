@@ -1,7 +1,10 @@
-"""What the Makefile and the hooks before a commit name is there."""
+"""What the Makefile and the hooks before a commit name is there, and make speaks English or Japanese."""
+import os
 import re
+import shutil
 import subprocess
 
+import pytest
 from house import ROOT
 
 
@@ -28,6 +31,57 @@ def test_help_lists_every_command():
     assert {'lesson', 'notebook', 'check', 'test', 'run', 'readme', 'body', 'bench', 'clean'} <= set(
         phony[1].split()
     )
+
+
+LOCALE = dict.fromkeys(('CAT_OR_DOG_LANG', 'LC_ALL', 'LC_MESSAGES', 'LANG'), '')
+STUB = """#!/bin/sh
+# Stands for Python, and for what an environment brings: it installs nothing.
+case "$*" in *venv*) mkdir -p .venv/bin; cp "$0" .venv/bin/python; cp "$0" .venv/bin/cat-or-dog;; esac
+"""
+
+
+@pytest.fixture
+def stub(tmp_path):
+    "A function: what `make lesson` says to somebody with these variables; nothing is installed."
+    for name in 'Makefile', 'settings.ini', 'setup.py', 'pyproject.toml':
+        shutil.copy(ROOT/name, tmp_path)
+    (tmp_path/'stub').write_text(STUB)
+    (tmp_path/'stub').chmod(0o755)
+    def run(target, **variables):
+        shutil.rmtree(tmp_path/'.venv', ignore_errors=True)
+        command = ['make', target, 'PYTHON=./stub']
+        options = {'cwd': tmp_path, 'env': os.environ | LOCALE | variables, 'encoding': 'utf-8'}
+        done = subprocess.run(command, **options, capture_output=True, check=True)
+        return (done.stdout + done.stderr).splitlines()
+    return run
+
+
+def test_the_lines_of_make_lesson(stub):
+    command = '.venv/bin/cat-or-dog demo --dest lesson'
+    installing = 'レッスンに必要なものを.venvにインストールします。数分かかりますが、この1回だけです。'
+    english = ['Installing what the lesson needs into .venv: a few minutes, once.', command]
+    japanese = [installing, command]
+    assert stub('lesson') == stub('lesson', LANG='de_DE.UTF-8') == english
+    assert stub('lesson', LANG='ja_JP.UTF-8') == stub('lesson', CAT_OR_DOG_LANG='ja') == japanese
+    assert stub('lesson', LC_ALL='C.UTF-8', LANG='ja_JP.UTF-8') == english
+    assert stub('lesson', LC_MESSAGES='ja_JP.UTF-8', LANG='C') == japanese
+    assert stub('lesson', CAT_OR_DOG_LANG='en', LC_ALL='ja_JP.UTF-8') == english
+
+
+def test_help_in_japanese(stub):
+    english, japanese = stub('help'), stub('help', LANG='ja_JP.UTF-8')
+    names = [[line.split()[:2] for line in lines] for lines in (english, japanese)]
+    assert names[0] == names[1] and len(names[0]) > 10
+    said = [line.split(maxsplit=2)[2] for line in japanese]
+    assert [line for line in said if not re.search('[ぁ-ん]', line)] == [] and len(set(said)) == len(said)
+
+
+def test_each_sentence_of_make_is_there_in_both_languages():
+    text = (ROOT/'Makefile').read_text(encoding='utf-8')
+    said = {language: set(re.findall(rf'^(\w+)_{language} := \S', text, re.M)) for language in ('en', 'ja')}
+    used = set(re.findall(r'\$\((\w+)_\$\(SAYS\)\)', text))
+    assert said['en'] == said['ja'] == used and len(used) > 5
+    assert re.findall(r"echo '(?!\$)[^']*'", text) == []   # no sentence in one language only
 
 
 def test_programs_of_windows_lie_elsewhere():

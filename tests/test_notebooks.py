@@ -6,7 +6,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from house import NBS, ROOT, engine_pages, library, name_of, pages
+from figure_words import read_words, words_of
+from house import NBS, ROOT, engine_pages, lesson_pages, library, name_of, pages
 from japanese import ONLY_HERE, originals
 from run_pages import run
 
@@ -22,7 +23,12 @@ def japanese_pages():
 @pytest.mark.slow
 @each_page
 def test_runs_from_a_fresh_kernel(path):
-    assert run(path).cells
+    "… and its figures show the words that the table at the foot of the Japanese page has."
+    page = run(path)
+    assert page.cells
+    if path in lesson_pages():
+        words, known = set(words_of(page, page.metadata['drawn'])), set(read_words()[path.stem]['words'])
+        assert words <= known and known - words <= {'real photos'}   # which not everybody has
 
 
 @pytest.mark.slow

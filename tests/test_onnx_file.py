@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import resource
 import subprocess
 import sys
 
@@ -256,6 +255,22 @@ print(re.search(r'VmHWM:\s+(\d+)', Path('/proc/self/status').read_text())[1])'''
     assert int(peak) < 1_000_000  # kB
 
 
+@pytest.mark.parametrize(
+    'version, keeps', [('1.22.1', False), ('1.26.0', False), ('1.27.0', True), ('2.0', True)]
+)
+def test_older_versions_compute_nothing_beforehand(version, keeps, monkeypatch):
+    assert onnx_file.keeps_to_the_limit(version) is keeps
+    monkeypatch.setattr(onnx_file.ort, '__version__', version)
+    levels, real = [], onnx_file.ort.InferenceSession
+    def session(data, options, **more):
+        levels.append(options.graph_optimization_level)
+        return real(data, options, **more)
+    monkeypatch.setattr(onnx_file.ort, 'InferenceSession', session)
+    assert Classifier(tiny()).predict(GREY).probability == 0.5
+    nothing = onnx_file.ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    assert [level == nothing for level in levels] == [not keeps]
+
+
 # Other versions
 
 @pytest.mark.parametrize('change', [
@@ -466,6 +481,7 @@ def test_what_is_no_model_file_gets_one_sentence(what, reason, tmp_path):
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path):
+    resource = pytest.importorskip('resource')
     with open(tmp_path / 'huge.onnx', 'wb') as file:
         file.truncate(onnx_file.MAX_MODEL_BYTES + 1)  # takes no room on the disk
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

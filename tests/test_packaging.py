@@ -10,6 +10,7 @@ from urllib.request import urlopen
 
 import pytest
 from house import ROOT
+from packaging.requirements import Requirement
 
 from cat_or_dog.engine.drawings import draw
 
@@ -74,8 +75,9 @@ def bare(wheel, tmp_path_factory):
     "The programs of an environment with the wheel and nothing else."
     folder = tmp_path_factory.mktemp('env')
     venv.create(folder, with_pip=True)
-    said(folder/'bin'/'python', '-m', 'pip', 'install', '--quiet', wheel)
-    return folder/'bin'
+    programs = folder/('Scripts' if os.name == 'nt' else 'bin')
+    said(programs/'python', '-m', 'pip', 'install', '--quiet', wheel)
+    return programs
 
 
 @pytest.mark.slow
@@ -140,6 +142,24 @@ except AttributeError as error: print(error)'''
     assert (
         said(sys.executable, '-c', code, cwd=ROOT).strip() == "module 'cat_or_dog' has no attribute 'nothing'"
     )
+
+
+def test_what_ci_installs_is_what_the_settings_ask_for():
+    "uv.lock names PyPI only, and was made from today's settings.ini; `make lock` makes it anew."
+    tomllib = pytest.importorskip('tomllib', reason='Python 3.11 and newer')
+    settings = ConfigParser(interpolation=None, delimiters=['='])
+    settings.read(ROOT/'settings.ini', encoding='utf-8')
+    project = tomllib.loads((ROOT/'pyproject.toml').read_text(encoding='utf-8'))['project']
+    assert project['requires-python'] == f">={settings['DEFAULT']['min_python']}"
+    lock = tomllib.loads((ROOT/'uv.lock').read_text(encoding='utf-8'))
+    assert lock['requires-python'] == project['requires-python']
+    own, = (one for one in lock['package'] if one['name'] == 'cat-or-dog')
+    others = [one['source'] for one in lock['package'] if one is not own]
+    assert all(source == {'registry': 'https://pypi.org/simple'} for source in others)
+    locked = {(one['name'], one.get('specifier', '')) for one in own['metadata']['requires-dist']}
+    asked = [Requirement(one) for name, line in settings['DEFAULT'].items() if name.endswith('requirements')
+             for one in line.split()]
+    assert locked == {(one.name.lower().replace('_', '-'), str(one.specifier)) for one in asked}
 
 
 def test_the_version_is_the_one_of_the_settings():

@@ -5,6 +5,7 @@ import socket
 from io import BytesIO
 
 import numpy as np
+import PIL
 import pytest
 from pictures import saved
 from PIL import Image, features
@@ -51,7 +52,8 @@ TWO_BYTES = RAMP.astype(np.uint16)*257
         saved(Image.fromarray(RAMP.astype(np.float32)/255), 'tiff'),
         saved(Image.fromarray(RAMP.astype(np.float32)), 'tiff'),
         saved(GREY.convert('P'), 'png'),
-        saved(GREY.convert('RGB').convert('YCbCr'), 'tiff'),
+        pytest.param(saved(GREY.convert('RGB').convert('YCbCr'), 'tiff'), marks=pytest.mark.skipif(
+            int(PIL.__version__.split('.')[0]) < 13, reason='Pillow 12 calls its own file truncated')),
     ],
     ids=lambda data: data[:4].hex() + f'-{len(data)}',
 )

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import badges
 import draw_house
 import japanese
 import link_glossary
@@ -24,7 +25,7 @@ BIN = Path(sys.executable).parent
 
 def answer_of(*command: str | Path) -> list[dict]:
     "What a tool finds, as it writes it in JSON. Raises `RuntimeError` if the tool itself fails."
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding='utf-8')
     try:
         found = json.loads(done.stdout)
     except ValueError as error:
@@ -62,7 +63,7 @@ def changed(folder: str, copy: Path, pattern: str, command: str) -> list[str]:
 
 
 def made() -> list[str]:
-    "Is everything that is made from the notebooks what they say today? Looked at in a copy."
+    "Is everything that is made from the notebooks and the settings of today? Looked at in a copy."
     ignored = shutil.ignore_patterns('__pycache__', '.ipynb_checkpoints', 'cat_or_not*', 'models')
     with TemporaryDirectory() as folder:
         copy = Path(folder)
@@ -77,7 +78,7 @@ def made() -> list[str]:
     for page, readme in READMES.items():
         if readme.read_text(encoding='utf-8') != render(page):
             found.append(f'{readme.name}: not what make readme makes of its notebook. Run it, and commit')
-    return found
+    return found + badges.breaches()
 
 
 CHECKS: dict[str, Callable[[], list[str]]] = {

@@ -18,13 +18,16 @@ import sys
 import tokenize
 from pathlib import Path
 
+import figure_words
 import nbformat
+from badges import below_the_line, repository, with_address, with_setup
 from house import NBS, lesson_pages
 
 EDITION = NBS/'ja'
 RECORD = EDITION/'originals.json'
 ONLY_HERE = EDITION/'article.ipynb'   # the article, section by section, and where it lives here
 LINE = 'edition'                      # the id of the cell that leads to the other edition
+OWN = {LINE, figure_words.CELL}       # cells of prose that have no original
 TO_JAPANESE = '[日本語で読む]({})'
 TO_ENGLISH = ('[English]({}) ・ [元の記事との対応](article.ipynb) ・ '
               'コードと実行結果は英語版と共通なので、結果の文と図の中の言葉は英語のままです。')
@@ -82,9 +85,10 @@ def without_export(source: str) -> str:
 
 
 def edition_line(page: Path, other: Path, words: str):
-    "The cell that leads from `page` to the same page of the other edition."
+    "The cell that leads from `page` to the same page of the other edition, and says what comes next."
     address = Path(os.path.relpath(other, page.parent)).as_posix()
-    cell = nbformat.v4.new_markdown_cell(words.format(address))
+    below = below_the_line(page, repository()) if page.name[:2].isdigit() else ''   # a glossary has no code
+    cell = nbformat.v4.new_markdown_cell(words.format(address) + below)
     cell.id = LINE
     return cell
 
@@ -96,7 +100,17 @@ def with_line(cells: list, page: Path, words: str) -> list:
     line = edition_line(page, other_edition()[page], words)
     cells = [cell for cell in cells if cell.id != LINE]
     title = next((i for i, cell in enumerate(cells, 1) if cell.cell_type == 'markdown'), 0)
-    return [*cells[:title], line, *cells[title:]]
+    return with_setup([*cells[:title], line, *cells[title:]], page)
+
+
+def with_words(cells: list, page: Path) -> list:
+    "The cells of a Japanese page, with the words of its figures at the end."
+    words = figure_words.table(page)
+    if not words:
+        return cells
+    foot = nbformat.v4.new_markdown_cell(words)
+    foot.id = figure_words.CELL
+    return [*cells, foot]
 
 
 def carried(english, japanese):
@@ -120,9 +134,9 @@ def carry(page: Path) -> None:
     for cell in english.cells:
         if cell.cell_type == 'code':
             cells.append(carried(cell, known.get(cell.id)))
-        elif cell.id in known and cell.id != LINE:
+        elif cell.id in known and cell.id not in OWN:
             cells.append(known[cell.id])
-    english.cells = with_line(cells, target, TO_ENGLISH)
+    english.cells = with_words(with_line(cells, target, TO_ENGLISH), page)
     write(english, target)
 
 
@@ -135,9 +149,10 @@ def write(notebook, file: Path) -> None:
 
 
 def prose(page: Path) -> dict[str, str]:
-    "The cells of prose of a page, by id."
+    "The cells of prose of a page, by id; as they are while the project has no address."
     cells = nbformat.read(page, as_version=4).cells if page.exists() else []
-    return {cell.id: cell.source for cell in cells if cell.cell_type == 'markdown' and cell.id != LINE}
+    return {cell.id: with_address(cell.source, page, '')
+            for cell in cells if cell.cell_type == 'markdown' and cell.id not in OWN}
 
 
 def read_record() -> dict[str, dict[str, list[str]]]:
@@ -195,7 +210,7 @@ def breaches() -> list[str]:
         if not target.exists():
             found.append(f'{target.relative_to(NBS.parent)}: is missing. Run make ja, and write its prose')
         else:
-            found += breaches_of_code(page) + breaches_of_prose(page)
+            found += breaches_of_code(page) + breaches_of_prose(page) + figure_words.breaches(page, target)
     return found
 
 

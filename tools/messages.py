@@ -18,6 +18,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import httpx
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract
 from babel.messages.pofile import read_po, write_po
@@ -45,7 +46,8 @@ NO_FIELDS = {'annotation', 'returns', 'slice', 'keys', 'decorator_list', 'format
 FOR_PROGRAMS = {
     '--force-reinstall cat_or_dog', 'Drawing {i} of a {animal}', 'Public domain', '{number}.png',
     '{own} blob: data:', '{own} blob:', '{query} filetype:bitmap', '{word} photo', '{label} photo',
-    'download {name}', '{size} × {size2} pixels', 'HTTP {code} (unknown)',
+    'download {name}', '{size} × {size2} pixels', 'Arial Unicode.ttf',
+    '/System/Library/Fonts/ヒラギノ角ゴシック W3.ttc',
     '{name}  {photos}  {seconds}  {errors} of {hidden}  {megabytes}',
     'camera=(self), microphone=(), geolocation=()', 'contact: set CAT_OR_DOG_CONTACT',
     'cat_or_dog/{version} (a deep-learning lesson; {contact})', 'duckduckgo, bing'}
@@ -55,6 +57,18 @@ PUT_TOGETHER = [
     'photos          {photos}', 'model           {model}', 'time            {time}',
     'the same photo as {name}', '{n} × not known', '{errors} of {hidden}', '{what}: {reason}.',
     '{what}: {reason}', '{help} (default: {default})', 'Example: {example}']
+# Progress bars of tqdm, whose {rate} may have counts behind it; and what fastai prints while it trains.
+BARS = [
+    'download {name}: {percent}|{bar}| {n} [{time}, {rate}]',
+    'features: {percent}|{bar}| {n} [{time}, {rate}]',
+    'choosing λ: {percent}|{bar}| {n} [{time}, {rate}]', '{what}: {percent}|{bar}| {n} [{time}, {rate}]',
+    'predict: {n}photo [{time}, {rate}]', 'predict: {percent}|{bar}| {n} [{time}, {rate}]',
+    '{n}photo/s', '{n}s/photo', 'kept={n}', 'duplicate={n}', 'refused={n}',
+    'Epoch {n}/{all} :', 'Epoch {n}/{all} : |{bar}| {rest}',
+    'epoch     train_loss  valid_loss  error_rate  time']
+# What a site answers when it does not send a photo.
+STATUS = [f'HTTP {code.value} ({httpx.codes.get_reason_phrase(code).lower()})'
+          for code in httpx.codes if code >= httpx.codes.MULTIPLE_CHOICES]
 # What Python and the operating system say through us.
 ARGPARSE = [
     'usage: {usage}', 'positional arguments:', 'options:', 'show this help message and exit',
@@ -219,8 +233,8 @@ def template_catalogue() -> Catalog:
             with open(file, 'rb') as opened:
                 for _, message, _, _ in extract(in_source, opened):
                     add(str(message), name_of(file))
-    more = {'cat_or_dog/engine/cli.py': helps(), 'put together': PUT_TOGETHER, 'argparse': ARGPARSE,
-            'the operating system': SYSTEM}
+    more = {'cat_or_dog/engine/cli.py': helps(), 'put together': PUT_TOGETHER, 'progress bars': BARS,
+            'HTTP': STATUS, 'argparse': ARGPARSE, 'the operating system': SYSTEM}
     for place, messages in more.items():
         for message in messages:
             add(message, place)

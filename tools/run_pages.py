@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 import nbformat
-from house import ROOT, pages
+from figure_words import keep_words, recorded, with_recorder
+from house import ROOT, lesson_pages, pages
 from nbclient import NotebookClient
 
 # Committed outputs are those of a machine with no web that speaks English.
@@ -81,20 +82,37 @@ def keep_outputs(nb, original: dict) -> None:
     nb.metadata = {'kernelspec': {'display_name': 'python3', 'language': 'python', 'name': 'python3'}}
 
 
+def execute(nb, path: Path, timeout: int) -> list[str]:
+    "Run the cells of a page in its own folder; what it writes into figures, if it is of the lesson."
+    client = NotebookClient(nb, timeout=timeout, kernel_name='python3', store_widget_state=False,
+                            resources={'metadata': {'path': str(path.parent)}})
+    if path not in lesson_pages():
+        client.execute()
+        return []
+    nb.cells = with_recorder(nb.cells)
+    client.execute()
+    drawn = recorded(nb.cells)
+    nb.cells = nb.cells[1:-1]
+    return drawn
+
+
 def run(path: Path, write: bool = False, timeout: int = 1200):
-    "Run one page in its own folder, as a reader would; an exception in a cell is raised here."
+    """Run one page in its own folder, as a reader would; an exception in a cell is raised here.
+    What is returned has in its metadata, as `drawn`, the texts that a lesson page's figures show."""
     nb = nbformat.read(path, as_version=4)
     original = {cell.id: cell.get('outputs') for cell in nb.cells}
     for cell in nb.cells:
         if live(cell):
             cell.metadata['tags'] = ['skip-execution']
-    NotebookClient(nb, timeout=timeout, kernel_name='python3', store_widget_state=False,
-                   resources={'metadata': {'path': str(path.parent)}}).execute()
+    drawn = execute(nb, path, timeout)
     if write:
         keep_outputs(nb, original)
+        if path in lesson_pages():
+            keep_words(path, nb, drawn)
         new = path.with_suffix('.new')
         nbformat.write(nb, new)
         new.replace(path)
+    nb.metadata['drawn'] = drawn
     return nb
 
 

@@ -62,7 +62,8 @@ def session_options(
     options.log_severity_level = 4   # its own warnings go to the screen; ours are exceptions
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.add_session_config_entry('session.intra_op.allow_spinning', '0')   # who waits frees the core
+    options.add_session_config_entry('session.intra_op.allow_spinning', str(int(threads > 1)))
+    options.add_session_config_entry('session.force_spinning_stop', '1')
     # A graph may keep numbers in other files. Ours never does: no such folder exists.
     nowhere = f'{os.devnull}/no-other-files'
     options.add_session_config_entry('session.model_external_initializers_file_folder_path', nowhere)

@@ -20,8 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from PIL import Image, ImageDraw, ImageFilter
 from PIL.Image import Resampling
+
+from .fonts import font_for
 
 # %% ../../nbs/engine/drawings.ipynb #1f4e0f26
 LINE = 18   # height of a line of text under a picture, in pixels
@@ -44,8 +46,8 @@ def contact_sheet(
         small.thumbnail((thumb-GAP, thumb-GAP))
         sheet.paste(small, (left + (thumb-small.width)//2, top + (thumb-small.height)//2))
         if captions:
-            font = ImageFont.load_default(size=12)
-            pen.text((left+thumb//2, top+thumb), str(captions[i]), 'black', font, 'ma')
+            caption = str(captions[i])
+            pen.text((left+thumb//2, top+thumb), caption, 'black', font_for(caption, 12), 'ma')
     return sheet
 
 # %% ../../nbs/engine/drawings.ipynb #0972c72f

@@ -19,7 +19,7 @@ from typing import Any, TextIO
 import msgspec
 import numpy as np
 
-from .files import check_can_save, remove_leftovers
+from .files import check_can_save, put_in_place, remove_leftovers
 from .photo import PhotoError
 from .scores import scores
 
@@ -77,7 +77,7 @@ def write_predictions(
             for photo, answer in answers:
                 counts['unreadable' if isinstance(answer, PhotoError) else 'predicted'] += 1
                 writer.write(row_of(photo, answer))
-        os.replace(part, out)
+        put_in_place(part, out)
     finally:
         part.unlink(missing_ok=True)
     return counts

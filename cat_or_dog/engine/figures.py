@@ -12,6 +12,8 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .fonts import rewrite, without_warnings
+
 # %% ../../nbs/engine/figures.ipynb #25acb7c5
 COLOURS = {'cat': '#D55E00', 'dog': '#0072B2'}
 MARKERS = {'cat': 'o', 'dog': '^'}
@@ -36,11 +38,18 @@ def png_bytes(
     figure: Any,   # a matplotlib `Figure`, or a Pillow image
 ) -> bytes:
     "A picture as the bytes of a PNG file."
-    file = io.BytesIO()
     if hasattr(figure, 'savefig'):
+        data = _saved(figure)
+        return _saved(figure) if rewrite(figure) else data
+    file = io.BytesIO()
+    figure.save(file, 'png')
+    return file.getvalue()
+
+def _saved(figure: Any) -> bytes:
+    "A matplotlib `Figure` as a PNG file."
+    file = io.BytesIO()
+    with without_warnings():
         figure.savefig(file, format='png', dpi=DPI, bbox_inches='tight')
-    else:
-        figure.save(file, 'png')
     return file.getvalue()
 
 def show(

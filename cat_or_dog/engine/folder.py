@@ -29,7 +29,8 @@ from typing import BinaryIO, Literal
 import msgspec
 
 from .duplicates import is_look
-from .files import UNSEEN, counted, decoded, usable_cores, visible, write_whole
+from .files import (UNSEEN, check_can_save, counted, decoded, read_file, usable_cores,
+                                     visible, write_whole)
 from .photo import START_BYTES, looks_like_photo, why_unreadable
 
 # %% ../../nbs/engine/folder.ipynb #69a2dc95
@@ -78,13 +79,15 @@ def _first_time(folder: str, entered: set) -> bool:
         about = os.stat(folder)
     except OSError:
         return False
-    is_new = (about.st_dev, about.st_ino) not in entered
-    entered.add((about.st_dev, about.st_ino))
+    # Some drives on Windows have no numbers for their files: then its path without links says which it is.
+    place = (about.st_dev, about.st_ino) if about.st_ino else os.path.realpath(folder)
+    is_new = place not in entered
+    entered.add(place)
     return is_new
 
 def _walk(folder: str, notes: list[str]) -> Iterator[str]:
     "The photos in `folder` and below."
-    entered: set[tuple[int, int]] = set()
+    entered: set[tuple[int, int] | str] = set()
     _first_time(folder, entered)
     levels = [iter(_entries(folder, notes))]   # a list, because functions call each other only so deep
     while levels:
@@ -373,7 +376,7 @@ _SEPARATOR = re.compile('sep=(.)\r?\n', re.I)   # Excel's own first line
 def _rows(table: Path) -> list[list[str]]:
     "The rows of a CSV file. Raises `OSError` or `ValueError` with one sentence."
     try:
-        text = decoded(table.read_bytes())
+        text = decoded(read_file(table))
     except FileNotFoundError:
         raise FileNotFoundError(f'There is no table {table}.') from None
     except IsADirectoryError:
@@ -551,7 +554,11 @@ def ready_photos(
 
 def writable_folder() -> Path:
     "A folder for what a program leaves behind: the current one, or where that is not allowed, a new one."
-    return Path('.') if os.access('.', os.W_OK) else Path(tempfile.mkdtemp())
+    try:
+        check_can_save('photo')   # Windows says of every folder that it may be written to, until one tries
+        return Path('.')
+    except OSError:
+        return Path(tempfile.mkdtemp())
 
 # %% ../../nbs/engine/folder.ipynb #decc6fe6
 def labelled_files(

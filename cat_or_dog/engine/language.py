@@ -285,7 +285,8 @@ class Interpreter:
 
     def _line(self, line: str) -> str:
         "A line in the other language, if the stream can show it."
-        said = line if '\r' in line else self.translate(line)
+        states = line.split('\r')   # of a progress bar
+        said = '\r'.join(map(self.translate, states)) if len(states) < _MOST_PARTS else line
         try:
             said.encode(getattr(self.stream, 'encoding', None) or 'utf-8')
         except (UnicodeError, LookupError):

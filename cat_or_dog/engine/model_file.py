@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from .files import cannot_save, check_can_save, usable_cores, visible, write_whole
+from .files import (cannot_save, check_can_save, read_file, usable_cores, visible,
+                                     write_whole)
 from .onnx_file import MAX_MODEL_BYTES, ModelError, open_checked, read_metadata
 from .scores import advice
 
@@ -162,7 +163,7 @@ class ModelFile:
                 _check_size(os.path.getsize(file), file)
             elif os.path.exists(file) and not os.path.isdir(file):
                 raise ModelError(f'{file}: that is a pipe or a device; give the model file itself.')
-            return cls(Path(file).read_bytes(), str(file))
+            return cls(read_file(file), str(file))
         except FileNotFoundError:
             advice = f'Make one with `cat-or-dog train FOLDER --out {file}`.'
             raise ModelError(f'{file}: there is no such model file. {advice}') from None

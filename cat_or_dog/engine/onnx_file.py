@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['MAX_FIELDS', 'OPERATIONS', 'MAX_MODEL_BYTES', 'MAX_WORK_BYTES', 'FORMAT', 'METADATA', 'ModelError', 'read_whole',
-           'fields', 'GraphContents', 'contents', 'check_graph', 'limit_memory', 'open_checked', 'LabelScores',
-           'Measured', 'Metadata', 'read_metadata', 'join', 'with_metadata']
+           'fields', 'GraphContents', 'contents', 'check_graph', 'limit_memory', 'keeps_to_the_limit', 'open_checked',
+           'LabelScores', 'Measured', 'Metadata', 'read_metadata', 'join', 'with_metadata']
 
 # %% ../../nbs/engine/onnx_file.ipynb #344a69cb
 import json
@@ -171,6 +171,14 @@ def _read_names(session: ort.InferenceSession) -> None:
         _ = one.name, one.shape
     _ = session.get_modelmeta().custom_metadata_map
 
+_SINCE = 1, 27
+
+def keeps_to_the_limit(
+    version: str,   # of ONNX Runtime
+) -> bool:
+    "Does it take the memory for what it computes beforehand from the arena, too?"
+    return tuple(map(int, version.split('.')[:2])) >= _SINCE
+
 def open_checked(
     data: bytes,         # an ONNX file
     threads: int = 1,    # for one run
@@ -181,6 +189,8 @@ def open_checked(
     options = session_options(threads)
     options.add_session_config_entry('session.use_env_allocators', '1')
     options.add_session_config_entry('session.load_model_format', 'ONNX')   # and never its own
+    if not keeps_to_the_limit(ort.__version__):
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
         session = ort.InferenceSession(data, options, providers=['CPUExecutionProvider'])
         _read_names(session)

@@ -4,13 +4,15 @@
 
 # %% auto #0
 __all__ = ['UNSURE', 'WEB_FORMATS', 'PREVIEW_SIDE', 'BAD_PHOTO', 'BROKEN_MODEL', 'LONGEST_NAME', 'STATIC', 'MANY_LABELS',
-           'NOBODY', 'LOCAL_HOSTS', 'verdict', 'preview', 'strength', 'light', 'describe', 'Refused', 'refusal_for',
-           'Limits', 'is_from_elsewhere', 'Desk', 'choose_language', 'page_texts', 'filled_html', 'page_html',
-           'content_policy', 'security_headers', 'WithHeaders', 'whole_app', 'wished_language', 'Addition', 'page_app']
+           'NOBODY', 'LOCAL_HOSTS', 'KINDS', 'verdict', 'preview', 'strength', 'light', 'describe', 'Refused',
+           'refusal_for', 'Limits', 'is_from_elsewhere', 'Desk', 'choose_language', 'page_texts', 'filled_html',
+           'page_html', 'content_policy', 'security_headers', 'WithHeaders', 'whole_app', 'wished_language', 'Addition',
+           'page_app']
 
 # %% ../../nbs/engine/page.ipynb #adec15dc
 import io
 import json
+import mimetypes
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -324,6 +326,8 @@ class WithHeaders:
 
 # %% ../../nbs/engine/page.ipynb #735fc8ad
 LOCAL_HOSTS = ('127.0.0.1', 'localhost', '[::1]')
+# On Windows any program may have said that .js is plain text; told so, a browser would not run it.
+KINDS = {'.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml'}
 
 def whole_app(
     routes: Sequence,                     # Starlette's
@@ -331,6 +335,8 @@ def whole_app(
     embed_in: str = NOBODY,               # as in `security_headers`
 ) -> Starlette:                           # an ASGI application
     "A web application that trusts as little as it can."
+    for ending, kind in KINDS.items():
+        mimetypes.add_type(kind, ending)
     headers = Middleware(WithHeaders, headers=security_headers(embed_in))
     names = Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
     return Starlette(routes=[*routes, Mount('/static', StaticFiles(directory=STATIC))],

@@ -19,7 +19,7 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from .files import cache_folder, counted, decoded, say_no_cache, write_whole
+from .files import cache_folder, counted, decoded, read_file, say_no_cache, write_whole
 from .search_engines import (ENGINES, Answer, Found, SearchError, find_live, is_open, is_web,
                                               one_line)
 
@@ -88,7 +88,7 @@ def read_list(
 def _text(file) -> str:
     "The text of a list. Raises `OSError` or `ValueError` with a sentence."
     try:
-        return decoded(Path(file).read_bytes()).strip()
+        return decoded(read_file(file)).strip()
     except FileNotFoundError:
         raise FileNotFoundError(f'There is no list {file}. Make one with '
                                 f'`cat-or-dog search cat dog > {file}`.') from None

@@ -18,6 +18,7 @@ from PIL import Image, ImageDraw, ImageOps
 from .clean import wrong_labels
 from .figures import png_bytes
 from .folder import LabelledPhotos, labelled_photos
+from .fonts import font_for
 from .head import directions, turn
 from .live import LiveFigure
 from .photo import PhotoError, data_url, thumbnail
@@ -112,7 +113,7 @@ def _legend(pen: ImageDraw.ImageDraw, names: Sequence[str], doubts: int, top: in
     for k, (colour, name) in enumerate(lines):
         y = top + 6 + k*_LEGEND
         pen.rectangle((12, y, 28, y + 16), fill=colour, outline='black', width=3 if colour == 'white' else 1)
-        pen.text((38, y), name, fill='black', font_size=16)
+        pen.text((38, y), name, 'black', font_for(name, 16))
 
 def still_map(
     photo_map: PhotoMap,

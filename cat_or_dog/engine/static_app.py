@@ -23,7 +23,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from . import fetch as web
-from .files import cache_folder, cannot_save, say_no_cache, write_whole
+from .files import cache_folder, cannot_save, put_in_place, say_no_cache, write_whole
 from .page import STATIC, UNSURE, Limits, content_policy, page_html, page_texts
 from .photo import DRAFT, MAX_PIXELS
 from ..predict import Classifier
@@ -278,7 +278,7 @@ def write_new_folder(
             write_whole(part/name, data)
         if folder.exists():
             folder.rmdir()   # it is empty; Windows cannot rename to a name that is taken
-        part.rename(folder)
+        put_in_place(part, folder)
     except OSError as error:
         raise cannot_save(folder, error, 'The page') from None
     finally:
