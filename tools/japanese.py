@@ -31,6 +31,7 @@ OWN = {LINE, figure_words.CELL}       # cells of prose that have no original
 TO_JAPANESE = '[日本語で読む]({})'
 TO_ENGLISH = ('[English]({}) ・ [元の記事との対応](article.ipynb) ・ '
               'コードと実行結果は英語版と共通なので、結果の文と図の中の言葉は英語のままです。')
+WORDS_AT_THE_END = '図の中の言葉の表は、ページの最後にあります。'
 EXPORTED = '# 英語版の同じセルは「#| export」で始まり、ライブラリになります'
 LINK = re.compile(r'(\]\(|(?:src|href)=")([^)\s"#]*)(#[^)\s"]*)?')
 
@@ -136,7 +137,8 @@ def carry(page: Path) -> None:
             cells.append(carried(cell, known.get(cell.id)))
         elif cell.id in known and cell.id not in OWN:
             cells.append(known[cell.id])
-    english.cells = with_words(with_line(cells, target, TO_ENGLISH), page)
+    line = TO_ENGLISH + (WORDS_AT_THE_END if figure_words.table(page) else '')
+    english.cells = with_words(with_line(cells, target, line), page)
     write(english, target)
 
 
