@@ -123,7 +123,8 @@ def test_csv_is_that_of_the_local_engine(ray, model, mixed, tmp_path):
 
 def test_relative_paths_stay_relative(ray, model, mixed, tmp_path, monkeypatch):
     monkeypatch.chdir(mixed.parent)
-    predict_with_ray(model, [mixed.name], str(tmp_path/'rows'), TWO)
+    done = predict_with_ray(model, [mixed.name], str(tmp_path/'rows'), TWO)
+    assert (done['predicted'], done['unreadable']) == (42, 4)   # they were found
     assert {row['photo'].split('/')[0] for row in rows_in(tmp_path/'rows')} == {mixed.name}
 
 

@@ -121,6 +121,22 @@ def test_a_parquet_file_is_cut_at_its_row_groups(tmp_path):
     assert found == list(map(str, range(10)))
 
 
+def test_the_archive_that_photos_came_in_does_not_count_again(tmp_path, memory):
+    from cat_or_dog.engine.cli import photos_named
+    (tmp_path/'photos').mkdir()
+    (tmp_path/'photos'/'0.jpg').write_bytes(CAT)
+    tar_file(tmp_path/'photos'/'all.tar', {'0.jpg': CAT})
+    assert list(map(str, photos_named((str(tmp_path/'photos'),)))) == [f'{tmp_path}/photos/0.jpg']
+    assert [part.kind for part in parts_of([str(tmp_path/'photos')])] == ['files']
+    (tmp_path/'photos'/'0.jpg').unlink()
+    assert list(map(str, photos_named((str(tmp_path/'photos'),)))) == [f'{tmp_path}/photos/all.tar#0.jpg']
+    assert [part.kind for part in parts_of([str(tmp_path/'photos')])] == ['tar']
+    memory.pipe_file('/photos/all.tar', (tmp_path/'photos'/'all.tar').read_bytes())
+    assert [part.kind for part in parts_of(['memory:///photos'])] == ['tar']
+    memory.pipe_file('/photos/0.jpg', CAT)
+    assert [part.kind for part in parts_of(['memory:///photos'])] == ['files']
+
+
 def test_a_folder_in_a_store_is_read_as_one_here(tmp_path, memory):
     save_drawings(tmp_path, range(3))
     (tmp_path/'cat'/'torn.jpg').write_bytes(CAT[:500])

@@ -497,15 +497,13 @@ def from_address(url: str) -> Any:
         return NoPhoto(url, str(refused))
 
 def _in_folder(folder: str) -> Iterator[Any]:
-    "All photos below a folder, by their paths; what can't be opened is said."
-    from cat_or_dog.engine.folder import photo_files_below
-    from cat_or_dog.engine.shards import NoPhoto
-    notes: list[str] = []
-    files = photo_files_below(folder, notes)
-    for note in notes:
-        say(note)
-    yield from map(str, files)
-    if not files:
+    "All photos below a folder, by their paths; if there are none, those in its shards."
+    from cat_or_dog.engine.shards import NoPhoto, found_in
+    found = found_in(folder)
+    yield from found.files
+    for shard in found.shards:
+        yield from _far_away(shard)
+    if not found.files and not found.shards:
         yield NoPhoto(folder, 'there are no photos in this folder')
 
 def _far_away(place: str) -> Iterator[Any]:

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, Literal
 
 import msgspec
 
-from .files import check_installed, visible, write_whole
+from .files import check_installed, say, visible, write_whole
 from .folder import SUFFIXES, photo_files_below
 from .photo import MAX_BYTES, NamedBytes, PhotoError
 
@@ -101,18 +101,24 @@ class Found:
     sizes: list[int]   # of the files, in bytes, if they are in a store
 
 def _in_folder(folder: str) -> Found:
-    "Photos and shards in a folder of this computer."
+    "Photos in a folder of this computer; if there are none, shards. What can't be opened is said."
+    notes: list[str] = []
+    files = [str(file) for file in photo_files_below(folder, notes)]
+    for note in notes:
+        say(note)
+    if files:
+        return Found(files, [], [])
     shards = [file for ending in ENDINGS for file in Path(folder).rglob(f'*{ending}') if file.is_file()]
     seen = [str(file) for file in shards
             if not any(name.startswith('.') for name in file.relative_to(folder).parts)]
-    return Found([str(file) for file in photo_files_below(folder)], sorted(seen), [])
+    return Found([], sorted(seen), [])
 
 def _is_hidden(path: str, depth: int) -> bool:
     "Does a name below the folder that was asked for begin with a dot?"
     return any(name.startswith('.') for name in path.strip('/').split('/')[depth:])
 
 def _in_store(address: str) -> Found:
-    "Photos and shards at an address."
+    "Photos at an address; if there are none, shards."
     depth = len([name for name in address.partition('://')[2].split('/') if name])
     with asking(address):
         store = store_of(address)
@@ -127,12 +133,12 @@ def _in_store(address: str) -> Found:
         elif os.path.splitext(path)[1].lower() in SUFFIXES:
             found.files.append(name)
             found.sizes.append(about['size'] or 0)
-    return found
+    return Found(found.files, [], found.sizes) if found.files else found
 
 def found_in(
     source: str,   # a file, a folder, an address
 ) -> Found:
-    "The photos and the shards in a place, in the order of their names. Raises `OSError` or `ValueError`."
+    "The photos in a place, or its shards, in the order of their names. Raises `OSError` or `ValueError`."
     if is_store(source):
         return _in_store(source)
     if shard_kind(source) and not os.path.isdir(source):
