@@ -160,7 +160,8 @@ def report(found: dict, command: str) -> str:
     "The page, in Markdown."
     base = found['curve'][0]['rate']
     rows = [f"| {row['engine']} | {row['photos in']} | {row['workers']} | {row['rate']:.0f} | "
-            f"{row['least']:.0f}–{row['most']:.0f} | {row['rate']/base:.2f} × | {row['start']:.1f} |" for row in found['curve']]
+            f"{row['least']:.0f}–{row['most']:.0f} | {row['rate']/base:.2f} × | {row['start']:.1f} |"
+            for row in found['curve']]
     parts = [f'| {name} | {took:.3f} |' for name, took in found['stages'].items()]
     import ray
     return '\n'.join([

@@ -298,7 +298,7 @@ def test_a_worker_without_the_disk_calls_no_photo_missing(ray, model_file, tmp_p
         list(each_part(PartReader, about, {0: Part('files', [f'{tmp_path}/nowhere/0.jpg'])}, TWO))
     save_drawings(tmp_path/'photos', range(1))
     [part] = parts_of([str(tmp_path/'photos')])
-    about = {'home': str(tmp_path), 'data': model_file.read_bytes(), 'folder': f'{tmp_path}/rows', 'kind': 'csv'}
+    about = dict(home=str(tmp_path), data=model_file.read_bytes(), folder=f'{tmp_path}/rows', kind='csv')
     with pytest.raises(OSError, match=f'A worker finds no folder {tmp_path}/rows. If it is there'):
         list(each_part(PartPredictor, about, {0: part}, TWO))
     assert os.listdir(tmp_path) == ['photos']

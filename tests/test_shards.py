@@ -68,7 +68,8 @@ def test_nothing_in_a_tar_file_reaches_the_disk(tmp_path, monkeypatch):
     pipe.type = tarfile.FIFOTYPE
     holes = tarfile.TarInfo('5.jpg')   # five million zeros, in a header of 512 bytes
     holes.type = tarfile.GNUTYPE_SPARSE
-    members = {'../0.jpg': CAT, '1.jpg': link, '2.jpg': hard, '3.jpg': pipe, '/tmp/4.jpg': DOG, '5.jpg': holes}
+    members = {'../0.jpg': CAT, '1.jpg': link, '2.jpg': hard, '3.jpg': pipe, '/tmp/4.jpg': DOG,
+               '5.jpg': holes}
     tar = tar_file(tmp_path/'a.tar', members)
     with_size = with_real_size((tmp_path/'a.tar').read_bytes(), b'5.jpg', 5_000_000)
     (tmp_path/'a.tar').write_bytes(with_size)
@@ -250,8 +251,8 @@ class Strange(Exception):
     "As a store's client raises it."
 
 
-FAILURES = [OSError(5, 'no route'), Strange('token expired'), TimeoutError(), PermissionError('token expired'),
-            KeyError('token'), ValueError('no token')]
+FAILURES = [OSError(5, 'no route'), Strange('token expired'), TimeoutError(),
+            PermissionError('token expired'), KeyError('token'), ValueError('no token')]
 
 
 @pytest.mark.parametrize('method', ['open', 'read'])

@@ -93,7 +93,7 @@ def _state(name: str) -> tuple[int, int] | None:
 def what_is_read(
     parts: list[Part],
 ) -> list:   # for `plan_of`
-    "What decides, beside the names in `parts`, which photos they mean: the working folder, files' sizes and times."
+    "What tells, with the names, which photos are meant: the working folder; files' sizes and times."
     names = [name for part in parts for name in part.names if not is_store(name)]
     relative = any(not os.path.isabs(name) for name in names)
     return [os.getcwd() if relative else '', [_state(name) for name in names]]
@@ -301,8 +301,8 @@ class Worker:
             folder = os.path.dirname(os.path.join(self.home, part.names[0]))
             if not is_store(part.names[0]) and not os.path.isdir(folder):
                 raise FileNotFoundError(
-                    f'A worker finds no folder {folder}. If it is there, the worker is on a machine that does '
-                    'not share your disk: put the photos into a store, such as s3://bucket/photos.')
+                    f'A worker finds no folder {folder}. If it is there, the worker is on a machine that '
+                    'does not share your disk: put the photos into a store, such as s3://bucket/photos.')
             yield int(number), part
 
 # %% ../../nbs/engine/many.ipynb #b87cfb6e
@@ -365,8 +365,8 @@ class PartPredictor(Worker):
     def work(self, table: dict) -> dict:
         if not is_store(self.folder) and not os.path.isfile(inside(self.folder, PLAN)):
             raise FileNotFoundError(
-                f'A worker finds no folder {self.folder}. If it is there, the worker is on a machine that does '
-                'not share your disk: write the rows into a store, such as s3://bucket/rows.')
+                f'A worker finds no folder {self.folder}. If it is there, the worker is on a machine that '
+                'does not share your disk: write the rows into a store, such as s3://bucket/rows.')
         written = []
         for number, part in self.parts(table):
             data = _WRITERS[self.kind](self.rows(part), self.model.labels)

@@ -331,7 +331,7 @@ _LABEL_BYTES = 1000
 _HEADERS = {tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE,
             tarfile.SOLARIS_XHDTYPE}   # what stands before a member, such as a long name
 _HEADER_BYTES = 1_000_000
-_ONE_SAMPLE = 16      # photos that may share a label in a tar file, if they have no more than `_BYTES_TOGETHER`
+_ONE_SAMPLE = 16      # photos that wait for their label, if they have no more than `_BYTES_TOGETHER`
 
 def _shown(text: Any) -> str:
     "What strangers have written, as it may stand in a row: on one line, and not without end."
