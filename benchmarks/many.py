@@ -101,9 +101,11 @@ def timed(way, model: Classifier, sources: dict[int, str], workers: int, home: P
     (few, short), (many, long) = sorted(sources.items())
     shorts = [seconds_of(way, model, short, workers, home) for _ in range(SHORT_REPEATS)]
     longs = [seconds_of(way, model, long, workers, home) for _ in range(REPEATS)]
-    rate = (many - few)/float(np.median(longs) - np.median(shorts))
-    return {'rate': rate, 'least': (many - few)/(max(longs) - min(shorts)),
-            'most': (many - few)/(min(longs) - max(shorts)), 'start': float(np.median(shorts)) - few/rate}
+    def rate(seconds: float) -> float:   # a busy machine may swallow the difference
+        return (many - few)/seconds if seconds > 0 else float('inf')
+    usual = rate(float(np.median(longs) - np.median(shorts)))
+    return {'rate': usual, 'least': rate(max(longs) - min(shorts)), 'most': rate(min(longs) - max(shorts)),
+            'start': float(np.median(shorts)) - few/usual}
 
 
 def milliseconds(work, n: int = 200) -> float:
@@ -172,8 +174,8 @@ def report(found: dict, command: str) -> str:
         f'the disk; {found["size"]} px to the model. One machine, one day: only ratios mean something '
         f'elsewhere. Ray takes {found["ray"]:.1f} s to start; the seconds in the table come on top: until '
         'the first photo, with the workers and their imports. '
-        f'Medians of {REPEATS} runs, and of {SHORT_REPEATS} short ones; the least and the most are what the runs '
-        'allow that differ most and least.', '',
+        f'Medians of {REPEATS} runs, and of {SHORT_REPEATS} short ones; the least and the most are what '
+        'the runs allow that differ most and least.', '',
         '| engine | photos in | workers | photos a second | least–most | × local | seconds to start |',
         '| --- | --- | ---: | ---: | ---: | ---: | ---: |', *rows, '',
         '| what one core does for one photo | ms |', '| --- | ---: |', *parts, ''])
