@@ -3,6 +3,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,20 +20,23 @@ from pictures import save_drawings, saved, tar_file
 from PIL import Image
 from pyarrow import parquet
 
-from cat_or_dog.engine.body import read_features
+from cat_or_dog.engine.body import made_by, read_features
 from cat_or_dog.engine.drawings import draw
 from cat_or_dog.engine.folder import photo_files_below
 from cat_or_dog.engine.many import (
+    PartPredictor,
+    PartReader,
     RowFolder,
     Worker,
     each_part,
     predict_with_ray,
     ray_started,
     read_features_with_ray,
+    rows_as_parquet,
     train_with_ray,
 )
 from cat_or_dog.engine.photo import PhotoError
-from cat_or_dog.engine.shards import Part, store_of
+from cat_or_dog.engine.shards import Part, parts_of, put_whole, store_of
 from cat_or_dog.predict import Classifier
 from cat_or_dog.train import train
 
@@ -126,6 +130,39 @@ def test_relative_paths_stay_relative(ray, model, mixed, tmp_path, monkeypatch):
     done = predict_with_ray(model, [mixed.name], str(tmp_path/'rows'), TWO)
     assert (done['predicted'], done['unreadable']) == (42, 4)   # they were found
     assert {row['photo'].split('/')[0] for row in rows_in(tmp_path/'rows')} == {mixed.name}
+
+
+def test_a_relative_path_is_another_photo_in_another_folder(model, tmp_path, monkeypatch):
+    monkeypatch.setattr('cat_or_dog.engine.many.each_part', by_nobody)
+    for folder in ('a', 'b'):
+        save_drawings(tmp_path/folder/'photos', range(2))
+    def predict(folder, photos='photos'):
+        monkeypatch.chdir(tmp_path/folder)
+        return predict_with_ray(model, [str(photos)], str(tmp_path/'rows'))
+    assert predict('a')['kept'] == 0 and predict('a')['kept'] == 1
+    with pytest.raises(FileExistsError, match='the rows of other photos or of another model'):
+        predict('b')
+    shutil.rmtree(tmp_path/'rows')
+    assert predict('a', tmp_path/'a'/'photos')['kept'] == 0
+    assert predict('b', tmp_path/'a'/'photos')['kept'] == 1   # a whole path means the same from everywhere
+
+
+def test_a_photo_that_was_changed_meanwhile_is_noticed(model, tmp_path, monkeypatch):
+    monkeypatch.setattr('cat_or_dog.engine.many.each_part', by_nobody)
+    [first, *_] = save_drawings(tmp_path/'photos', range(2))
+    def predict():
+        return predict_with_ray(model, [str(tmp_path/'photos')], str(tmp_path/'rows'))
+    assert predict()['kept'] == 0 and predict()['kept'] == 1
+    first.write_bytes(saved(draw('dog', 7)))
+    with pytest.raises(FileExistsError, match='the rows of other photos or of another model'):
+        predict()
+
+
+def by_nobody(worker, about, parts, workers):
+    "Instead of `each_part`: an empty table for each part, without Ray."
+    for number in parts:
+        put_whole(f'{about["folder"]}/part-{number:06}.parquet', rows_as_parquet([], ['cat', 'dog']))
+        yield {'number': number}
 
 
 def test_from_a_store_from_tar_files_and_from_parquet_to_a_store(ray, model, mixed, bucket, tmp_path):
@@ -255,6 +292,36 @@ def test_a_photo_that_kills_its_worker_ends_the_run_with_a_sentence(ray, tmp_pat
         list(each_part(Dies, {'home': str(tmp_path)}, {7: Part('files', ['0.jpg'])}, TWO))
 
 
+def test_a_worker_without_the_disk_calls_no_photo_missing(ray, model_file, tmp_path):
+    with pytest.raises(OSError, match=f'A worker finds no folder {tmp_path}/nowhere. If it is there'):
+        about = {'home': str(tmp_path), 'size': 128, 'made': made_by()}
+        list(each_part(PartReader, about, {0: Part('files', [f'{tmp_path}/nowhere/0.jpg'])}, TWO))
+    save_drawings(tmp_path/'photos', range(1))
+    [part] = parts_of([str(tmp_path/'photos')])
+    about = dict(home=str(tmp_path), data=model_file.read_bytes(), folder=f'{tmp_path}/rows', kind='csv')
+    with pytest.raises(OSError, match=f'A worker finds no folder {tmp_path}/rows. If it is there'):
+        list(each_part(PartPredictor, about, {0: part}, TWO))
+    assert os.listdir(tmp_path) == ['photos']
+
+
+def test_the_register_stays_here_and_its_end_is_one_sentence(ray, tmp_path, monkeypatch):
+    class Ends(Worker):
+        def work(self, table):
+            import ray
+            ray.kill(self.register)
+            time.sleep(0.5)
+            raise OSError('nobody will know')
+    asked, real = [], ray.remote
+    def remote(*args, **options):
+        asked.append(options)
+        return real(*args, **options)
+    monkeypatch.setattr(ray, 'remote', remote)
+    with pytest.raises(OSError, match='The workers gave up'):
+        list(each_part(Ends, {'home': str(tmp_path)}, {0: Part('files', ['0.jpg'])}, TWO))
+    where = asked[0]['scheduling_strategy']
+    assert (where.node_id, where.soft) == (ray.nodes()[0]['NodeID'], False)
+
+
 def test_a_disk_that_fails_is_one_sentence(ray, tmp_path):
     class Full(Worker):
         def work(self, table):
@@ -269,19 +336,28 @@ def test_a_folder_that_holds_other_things_is_left_alone(model_file, model, tmp_p
     (tmp_path/'mine'/'letter.txt').write_text('dear')
     with pytest.raises(FileExistsError, match='mine is there already, and holds other things'):
         RowFolder(str(tmp_path/'mine'), 'plan', 1).finished()
+    for said in ('', '{"predicted": "many"}', '[]'):   # Spark's is empty
+        (tmp_path/'mine'/'_SUCCESS').write_text(said)
+        with pytest.raises(FileExistsError, match='mine is there already, and holds other things'):
+            RowFolder(str(tmp_path/'mine'), 'plan', 1).finished()
     begun = RowFolder(str(tmp_path/'rows'), 'plan', 1)
     assert begun.missing() == [0]
     with pytest.raises(FileExistsError, match='rows.unfinished was begun with other photos or another model'):
         RowFolder(str(tmp_path/'rows'), 'another plan', 1).missing()
+    (tmp_path/'rows.unfinished'/'_plan.json').write_text('')
+    with pytest.raises(FileExistsError, match='rows.unfinished was begun with other photos or another model'):
+        RowFolder(str(tmp_path/'rows'), 'plan', 1).missing()
 
 
-def test_ray_listens_on_this_computer_only_and_tells_nobody(ray):
-    assert os.environ['RAY_USAGE_STATS_ENABLED'] == '0'
+def test_ray_listens_on_this_computer_only(ray):
     me = psutil.Process()
     family = [me, *me.children(recursive=True)]
     listening = {(process.name(), one.laddr.ip.removeprefix('::ffff:')) for process in family
                  for one in process.net_connections('inet') if one.status == psutil.CONN_LISTEN}
     assert {'raylet', 'gcs_server'} < {name for name, _ in listening}
+    told = [process.environ().get('RAY_USAGE_STATS_ENABLED') for process in family[1:]
+            if process.name() in ('raylet', 'gcs_server')]
+    assert told == ['0', '0']   # no statistics; whether Ray does as it is told is not tested
     assert {ip for _, ip in listening} <= {'127.0.0.1', '::1'}
 
 
@@ -295,6 +371,16 @@ def test_the_same_features_and_the_same_model(ray, drawn, mixed, tmp_path, monke
         else:
             np.testing.assert_array_equal(found, x)
     assert train_with_ray(str(drawn), workers=TWO).data == train(drawn).data
+
+
+def test_large_photos_are_not_held_together(tmp_path, monkeypatch):
+    asked, large = [], bytes(30_000_000)
+    monkeypatch.setattr('cat_or_dog.engine.many.read_features', lambda photos, *args, **more: (
+        asked.append(len(photos)), [PhotoError('x', 'damaged', 'x')]*len(photos))[1])
+    tar = tar_file(tmp_path/'a.tar', {f'{i}.jpg': large for i in range(5)})
+    [part] = parts_of([tar])
+    rows = list(PartReader(str(tmp_path), None, 128, '').rows(0, part))
+    assert [row['place'] for row in rows] == [0, 1, 2, 3, 4] and asked == [2, 2, 1]
 
 
 def test_labels_come_with_the_shard(ray, drawn, tmp_path):

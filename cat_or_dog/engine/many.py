@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['PLAN', 'ROOM', 'TRIES', 'MOST_BLOCKS', 'BATCH', 'TOGETHER', 'rows_as_csv', 'rows_as_parquet', 'Counts', 'Done',
-           'plan_of', 'RowFolder', 'without_a_word', 'ray_started', 'packed', 'unpacked', 'Register', 'Worker',
-           'each_part', 'how_many', 'PartPredictor', 'predict_with_ray', 'absolute', 'progress', 'PartReader',
+           'plan_of', 'what_is_read', 'RowFolder', 'without_a_word', 'ray_started', 'packed', 'unpacked', 'Register',
+           'Worker', 'each_part', 'how_many', 'PartPredictor', 'predict_with_ray', 'absolute', 'progress', 'PartReader',
            'rows_of_features', 'part_size', 'answer_in', 'read_features_with_ray', 'table_from', 'train_with_ray']
 
 # %% ../../nbs/engine/many.ipynb #f8352c92
@@ -18,7 +18,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +32,9 @@ from .folder import (LabelledPhotos, check_enough, check_no_twins, labelled_phot
 from .photo import PhotoError
 from .provenance import provenance_of
 from .quick import Table, table_of, train_head
-from .shards import (PART, SUCCESS, Part, content_of, found_in, inside, is_store, move_whole,
-                                      names_in, parts_of, put_whole, samples_in, shard_kind)
+from .shards import (PART, SUCCESS, Part, Sample, bunches, content_of, found_in, inside,
+                                      is_store, move_whole, names_in, parts_of, put_whole, samples_in,
+                                      shard_kind)
 from ..predict import Classifier
 
 # %% ../../nbs/engine/many.ipynb #3893de44
@@ -82,6 +82,22 @@ def plan_of(*what: Any) -> str:
     "The hash of a plan: of all that decides which rows are in which file."
     return hashlib.sha256(json.dumps(msgspec.to_builtins(what)).encode()).hexdigest()
 
+def _state(name: str) -> tuple[int, int] | None:
+    "Size and time of a file of this computer; `None`: there is none."
+    try:
+        about = os.stat(name)
+    except OSError:
+        return None
+    return about.st_size, about.st_mtime_ns
+
+def what_is_read(
+    parts: list[Part],
+) -> list:   # for `plan_of`
+    "What tells, with the names, which photos are meant: the working folder; files' sizes and times."
+    names = [name for part in parts for name in part.names if not is_store(name)]
+    relative = any(not os.path.isabs(name) for name in names)
+    return [os.getcwd() if relative else '', [_state(name) for name in names]]
+
 class RowFolder:
     "A folder with one file of rows for each part; it gets its name when all are there."
     def __init__(self,
@@ -99,24 +115,35 @@ class RowFolder:
         return f'part-{number:06}.{self.kind}'
 
     def finished(self) -> Done | None:
-        "What `_SUCCESS` says, if this is all done. Raises `ValueError` if something else is there."
+        "What `_SUCCESS` says, if this is all done. Raises `FileExistsError` if something else is there."
         said = content_of(inside(self.out, SUCCESS))
         if said is None:
             copying = is_store(self.out) and self._begun() is not None   # an earlier run was ended meanwhile
             if names_in(self.out) and not copying:
-                raise FileExistsError(f'{self.out} is there already, and holds other things. '
-                                      'Give the rows a folder of their own.')
+                raise self._other_things()
             return None
-        done = msgspec.json.decode(said, type=Done)
+        try:
+            done = msgspec.json.decode(said, type=Done)
+        except msgspec.DecodeError:   # Spark's is empty
+            raise self._other_things() from None
         if done.plan != self.plan:
             raise FileExistsError(f'{self.out} holds the rows of other photos or of another model. '
                                   'Give the rows another folder, or delete that one.')
         return done
 
+    def _other_things(self) -> FileExistsError:
+        return FileExistsError(f'{self.out} is there already, and holds other things. '
+                               'Give the rows a folder of their own.')
+
     def _begun(self) -> str | None:
-        "The plan that the unfinished folder was begun for; `None`: there is none."
+        "The plan that the unfinished folder was begun for; `None`: there is none; '': that is no plan."
         said = content_of(inside(self.work, PLAN))
-        return None if said is None else str(msgspec.json.decode(said))
+        if said is None:
+            return None
+        try:
+            return msgspec.json.decode(said, type=str)
+        except msgspec.DecodeError:
+            return ''
 
     def missing(self) -> list[int]:
         "The numbers of the parts that are to be done. Raises `OSError` if the plan is another one."
@@ -271,14 +298,22 @@ class Worker:
             if tries > TRIES:
                 raise OSError(f'The worker died {TRIES} times in a part that begins with {part.names[0]}. '
                               'Is there enough memory? What is done is kept: run the same command again.')
-            if not is_store(part.names[0]) and not os.path.isdir(self.home):
+            folder = os.path.dirname(os.path.join(self.home, part.names[0]))
+            if not is_store(part.names[0]) and not os.path.isdir(folder):
                 raise FileNotFoundError(
-                    f'A worker has no folder {self.home}: its machine does not share your disk. '
-                    'Put the photos into a store, such as s3://bucket/photos.')
+                    f'A worker finds no folder {folder}. If it is there, the worker is on a machine that '
+                    'does not share your disk: put the photos into a store, such as s3://bucket/photos.')
             yield int(number), part
 
 # %% ../../nbs/engine/many.ipynb #b87cfb6e
 MOST_BLOCKS = 10_000   # of Ray Data's bookkeeping; with more parts than that, some share a block
+
+def _why(ray: Any, register: Any) -> Exception | None:
+    "The error that was kept; `None`: there is none, or nobody to ask."
+    try:
+        return ray.get(register.why.remote())
+    except ray.exceptions.RayError:
+        return None
 
 def each_part(
     worker: type,            # a class; its objects are called with a table of `number` and `part`
@@ -288,10 +323,12 @@ def each_part(
 ) -> Iterator[dict]:         # the rows of the tables that it returns, as they come
     "Work on parts in many processes. Raises the `OSError` or `ValueError` of a worker, or one for its death."
     with ray_started(workers) as ray:
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
         rows = [{'number': number, 'part': packed(part)} for number, part in parts.items()]
         table = ray.data.from_items(rows, override_num_blocks=min(len(rows), MOST_BLOCKS))
         about = {name: ray.put(value) if isinstance(value, bytes) else value for name, value in about.items()}
-        register: Any = ray.remote(num_cpus=0)(Register).remote()
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        register: Any = ray.remote(num_cpus=0, scheduling_strategy=here)(Register).remote()
         about['register'] = register
         pool = ray.data.ActorPoolStrategy(size=min(workers, len(rows)))
         answers = table.map_batches(
@@ -301,7 +338,7 @@ def each_part(
         except ray.exceptions.RayError as error:
             reason = ' '.join(str(error).split())[:300]
             sentence = f'The workers gave up ({reason}). What is done is kept: run the same command again.'
-            raise ray.get(register.why.remote()) or OSError(sentence) from None
+            raise _why(ray, register) or OSError(sentence) from None
 
 def how_many(
     workers: int,   # asked for; 0: as many as there are cores
@@ -326,6 +363,10 @@ class PartPredictor(Worker):
         return [row_of(photo, answer) for photo, answer in self.model.predict_many(photos, threads=1)]
 
     def work(self, table: dict) -> dict:
+        if not is_store(self.folder) and not os.path.isfile(inside(self.folder, PLAN)):
+            raise FileNotFoundError(
+                f'A worker finds no folder {self.folder}. If it is there, the worker is on a machine that '
+                'does not share your disk: write the rows into a store, such as s3://bucket/rows.')
         written = []
         for number, part in self.parts(table):
             data = _WRITERS[self.kind](self.rows(part), self.model.labels)
@@ -344,7 +385,8 @@ def predict_with_ray(
     Raises `OSError`, `ValueError` or `ModuleNotFoundError` with one sentence."""
     check_installed('ray', 'pyarrow')
     workers, parts = how_many(workers), parts_of(sources, size)
-    rows = RowFolder(absolute(out), plan_of(hashlib.sha256(model.data).hexdigest(), parts), len(parts))
+    plan = plan_of(hashlib.sha256(model.data).hexdigest(), parts, what_is_read(parts))
+    rows = RowFolder(absolute(out), plan, len(parts))
     done, kept = rows.finished(), len(parts)
     if done is None:
         todo = rows.missing()
@@ -368,7 +410,7 @@ def progress(answers: Iterable, total: int | None, unit: str) -> Iterable:
 
 # %% ../../nbs/engine/many.ipynb #a4178a88
 BATCH = 16         # photos that the body sees together
-TOGETHER = 4*BATCH   # photos of a part that are in memory at once
+TOGETHER = 4*BATCH   # photos of a part that are in memory at once, if they are not too large together
 
 class PartReader(Worker):
     "A worker that gives the features of photos."
@@ -378,8 +420,8 @@ class PartReader(Worker):
 
     def rows(self, number: int, part: Part) -> Iterator[dict]:
         "For each photo its place, name, label and hash; and its features, or why there are none."
-        samples, place = samples_in(part), 0
-        while some := list(islice(samples, TOGETHER)):
+        place = 0
+        for some in bunches(samples_in(part), Sample.held, TOGETHER):
             found = read_features([sample.photo for sample in some], self.size, threads=1)
             for sample, x in zip(some, found, strict=True):
                 bad = isinstance(x, PhotoError)
