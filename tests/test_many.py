@@ -234,7 +234,7 @@ def begun(model_file, photos, out):
     process = subprocess.Popen([sys.executable, '-c', SMALL_PARTS, model_file, photos, out], text=True,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=without_ray())
     unfinished = Path(f'{out}.unfinished')
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300   # Ray takes its time to start on a busy machine
     while len(list(unfinished.glob('part-*'))) < 3:
         assert process.poll() is None and time.monotonic() < deadline, process.communicate(timeout=60)[1]
         time.sleep(0.02)
@@ -254,8 +254,9 @@ def test_a_worker_that_is_killed_costs_nothing(model_file, tmp_path):
     n = 1600
     photos = many_rows(tmp_path/'photos.parquet', n)
     process = begun(model_file, photos, tmp_path/'rows')
-    victims = workers_of(process)
-    assert len(victims) == TWO
+    while len(victims := workers_of(process)) < TWO:   # the second may come later
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.05)
     os.kill(victims[0], signal.SIGKILL)
     written = len(list((tmp_path/'rows.unfinished').glob('part-*')))
     assert 3 <= written < n/16 - 10   # in the middle
