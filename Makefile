@@ -57,7 +57,7 @@ check: .venv/.dev         ## lint, types, budgets, what is made from the noteboo
 	$(BIN)/python -m pytest -q -m fast -n auto --dist loadfile --deselect tests/test_house.py::test_nothing_to_mend
 
 #ja すべてのテストとページを実行し、make checkと同じことも調べる
-test: .venv/.dev .venv/.browser .venv/.onnxruntime-web   ## run every test, every page, and what make check looks at
+test: .venv/.dev .venv/.browser .venv/.widgets8 .venv/.onnxruntime-web   ## run every test, every page, and what make check looks at
 	$(BIN)/python -m pytest
 
 # Another Python: make test-latest PYTHON=python3.14. The tests are those of rooms that need no PyTorch.
@@ -159,11 +159,9 @@ clean:           ## remove the environment and everything that was made
 	@$(BIN)/python -m pip install -qq --editable '.[docs]'
 	@touch $@
 
-# For the tests in a browser: Chromium and a Japanese font, from Debian where we may install (else those tests say
-# what is missing); and ipywidgets 8 in a folder of its own, which the tests put before the environment, where
-# fastbook keeps version 7.
+# For the tests in a browser: Chromium and a Japanese font, from Debian where we may install. Else those tests say
+# what is missing, and the next `make test` tries again.
 APT = $(if $(filter-out 0,$(shell id -u)),sudo -n) apt-get
-WIDGETS8 := 'ipywidgets~=8.1' 'jupyterlab_widgets~=3.0' 'widgetsnbextension~=4.0'
 .venv/.browser: .venv/.python
 	@command -v chromium > /dev/null || command -v chromium-browser > /dev/null || \
 	  { echo '$(FOR_BROWSER_$(SAYS))'; \
@@ -172,6 +170,11 @@ WIDGETS8 := 'ipywidgets~=8.1' 'jupyterlab_widgets~=3.0' 'widgetsnbextension~=4.0
 	@fc-list :lang=ja 2> /dev/null | grep -q . || \
 	  $(APT) install -qq --no-install-recommends fonts-ipafont-gothic > /dev/null || \
 	  echo '$(NO_FONT_$(SAYS))'
+	@if command -v chromium > /dev/null || command -v chromium-browser > /dev/null; then touch $@; fi
+
+# And ipywidgets 8 in a folder of its own, which the tests put before the environment, where fastbook keeps version 7.
+WIDGETS8 := 'ipywidgets~=8.1' 'jupyterlab_widgets~=3.0' 'widgetsnbextension~=4.0'
+.venv/.widgets8: .venv/.python
 	@$(BIN)/python -m pip install -qq --upgrade --no-deps --target .venv/widgets8 $(WIDGETS8)
 	@touch $@
 

@@ -10,6 +10,9 @@ from house import ROOT
 os.environ['CAT_OR_DOG_OFFLINE'] = '1'
 # and look at English sentences, also on a Japanese computer
 os.environ['CAT_OR_DOG_LANG'] = 'en'
+# a make that a test starts is not one within `make test`
+for name in ('MAKEFLAGS', 'MAKELEVEL', 'MFLAGS'):
+    os.environ.pop(name, None)
 
 # What a test needs is told by its module, by a fixture that it asks for, or by its name. All others are fast.
 MODULES = {

@@ -29,6 +29,8 @@ import json, re, sys
 import nbformat
 from nbclient import NotebookClient
 page = nbformat.read(sys.argv[1], as_version=4)
+first = next(cell for cell in page.cells if cell.id == 'setup')
+page.cells[:0] = [nbformat.v4.new_code_cell(line) for line in sys.argv[2:]]
 for cell in page.cells:
     if re.search(r'^#\\|\\s*eval:\\s*false', cell.source, re.M):
         cell.metadata['tags'] = ['skip-execution']
@@ -41,7 +43,7 @@ print(json.dumps({'versions': {one.name.lower(): one.version for one in metadata
 page.cells.append(last)
 NotebookClient(page, timeout=1200, kernel_name='python3').execute()
 said = [''.join(o.get('text', '') for o in cell.outputs) for cell in page.cells if cell.cell_type == 'code']
-print(json.dumps({'first': said[0]} | json.loads(said[-1])))
+print(json.dumps({'first': ''.join(o.get('text', '') for o in first.outputs)} | json.loads(said[-1])))
 '''
 
 
@@ -54,15 +56,15 @@ def environment(folder, **more):
                     'HF_HUB_OFFLINE': '1'} | more
 
 
-def run_alone(page, python, folder, **more):
-    "What `page` says in a folder of its own, run by `python`."
+def run_alone(page, python, folder, *cells, **more):
+    "What `page` says in a folder of its own, run by `python`; with `cells` above its first one."
     alone = folder/'alone'
     alone.mkdir()
     shutil.copy(page, alone)
     (folder/'run.py').write_text(RUN, encoding='utf-8')
     kernel = [python, '-m', 'ipykernel', 'install', '--sys-prefix', '--name', 'python3']
     subprocess.run(kernel, check=True, capture_output=True)
-    done = subprocess.run([python, folder/'run.py', alone/page.name], cwd=alone, capture_output=True,
+    done = subprocess.run([python, folder/'run.py', alone/page.name, *cells], cwd=alone, capture_output=True,
                           text=True, env=environment(folder, **more))
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
@@ -140,7 +142,7 @@ def test_where_nothing_is_there_a_page_brings_what_it_needs(wheel, tmp_path):
     venv.create(tmp_path/'env', with_pip=True)
     python = tmp_path/'env'/PROGRAMS/'python'
     subprocess.run([python, '-m', 'pip', 'install', '-qq', 'ipykernel', 'nbclient'], check=True)
-    said = run_alone(NBS/'01_search.ipynb', python, tmp_path, CAT_OR_DOG_WHEEL=str(wheel))
+    said = run_alone(NBS/'01_search.ipynb', python, tmp_path, f'%env CAT_OR_DOG_WHEEL={wheel}')
     assert {'onnxruntime', 'matplotlib', 'ipywidgets'} <= set(said['versions'])
     assert 'torch' not in said['versions'] and 'jupyterlab' not in said['versions']
 
@@ -189,11 +191,12 @@ def carried_out(shop, tmp_path, there):
         subprocess.run([python, '-m', 'pip', 'install', '-qq', *arguments], check=True, env=env)
     if there:
         pip('--no-deps', *there)
-    before = {canonicalize_name(name): version for name, version in versions(python, tmp_path).items()}
     wanted = [one for one in requirements(*EVERY_PAGE, 'course') if one.name != 'jupyterlab']
-    plan = plan_for(wanted, lambda name: before.get(canonicalize_name(name), ''))
-    carry_out(plan, pip)
-    return plan, versions(python, tmp_path)
+    def plan():
+        known = {canonicalize_name(name): version for name, version in versions(python, tmp_path).items()}
+        return plan_for(wanted, lambda name: known.get(canonicalize_name(name), ''))
+    carry_out(plan(), pip)
+    return plan(), versions(python, tmp_path)
 
 
 @pytest.mark.slow
@@ -204,7 +207,9 @@ def carried_out(shop, tmp_path, there):
     (['torch==2.9.0', 'ipywidgets==7.8.5'],
      {'torch': '2.9.0', 'torchvision': '0.24.0', 'ipywidgets': '7.8.5'})])
 def test_an_older_pytorch_stays_and_the_rest_fits_it(shop, tmp_path, there, then):
-    _, after = carried_out(shop, tmp_path, there)
+    again, after = carried_out(shop, tmp_path, there)
+    missing = [*again.install, *again.alone]
+    assert [one for one in missing if '[' not in one] == []   # else the cell would ask for a restart
     assert {name: after[name] for name in then} == then
     assert {'fastai', 'timm', 'fastbook', 'graphviz', 'msgspec'} <= set(after)
 
@@ -222,7 +227,7 @@ def nothing_installed(monkeypatch):
     "A computer on which only `there` is, and whose pip only writes down what it is asked."
     asked = []
     def only(*there):
-        monkeypatch.setattr(setup, 'version_of', lambda name: '99.0' if name in there else '')
+        monkeypatch.setattr(setup, 'version_of', lambda name: '99.0' if name in there or asked else '')
         monkeypatch.setattr(setup.plan_for, '__defaults__', (setup.version_of,))
         monkeypatch.setattr(setup, 'carry_out', asked.append)
         return asked
@@ -253,6 +258,51 @@ def test_what_was_replaced_in_use_wants_a_restart(nothing_installed, monkeypatch
     monkeypatch.setattr(setup, 'installed', lambda: next(counts))
     with pytest.raises(setup.NotReady, match='Restart the kernel.*packaging'):
         get_ready()
+
+
+def package(folder, version):
+    "A package in a folder, as pip leaves it."
+    info = folder/f'of_a_test-{version}.dist-info'
+    info.mkdir(parents=True)
+    (info/'METADATA').write_text(f'Metadata-Version: 2.1\nName: of_a_test\nVersion: {version}\n')
+    (info/'top_level.txt').write_text('of_a_test\n')
+
+
+@pytest.mark.parametrize('version, is_first, is_loaded, wants_a_restart', [
+    ('1.0', False, False, True), ('1.0', True, False, False), ('1.0', True, True, True),
+    ('3.0', False, False, False), (None, False, False, False)])
+def test_pip_puts_the_new_one_into_the_folder_of_the_user(monkeypatch, tmp_path, version, is_first, is_loaded,
+                                                           wants_a_restart):
+    "Which this kernel sees before the folder of the old one, or after it."
+    old, users, asked = tmp_path/'old', tmp_path/'users', []
+    if version:
+        package(old, version)
+    places = [users, old] if is_first else [old, users]
+    monkeypatch.setattr(sys, 'path', [*map(str, places), *sys.path])
+    def pip(plan):
+        asked.append(plan.install)
+        package(users, '2.0')
+    monkeypatch.setattr(setup, 'carry_out', pip)
+    monkeypatch.setattr(setup, 'requirements', lambda *extras: [Requirement('of_a_test>=2')])
+    if is_loaded:
+        monkeypatch.setitem(sys.modules, 'of_a_test', sys)
+    if wants_a_restart:
+        with pytest.raises(setup.NotReady, match='Restart the kernel.*of_a_test'):
+            get_ready()
+    else:
+        get_ready()
+    assert asked == ([] if version == '3.0' else [['of_a_test>=2']])
+
+
+def test_what_lies_beside_the_wheel_is_not_offered_to_pip(monkeypatch, tmp_path):
+    asked = []
+    def run(command, **more):
+        asked.append(command)
+        return subprocess.CompletedProcess(command, 0, '', '')
+    monkeypatch.setattr(subprocess, 'run', run)
+    monkeypatch.setenv('CAT_OR_DOG_WHEEL', str(tmp_path/'Downloads'/'cat_or_dog.whl'))
+    carry_out(Plan(install=['msgspec>=0.19']))
+    assert asked[0][-1] == 'msgspec>=0.19' and 'Downloads' not in ' '.join(asked[0])
 
 
 def test_a_failure_of_pip_is_one_sentence(monkeypatch):
@@ -293,16 +343,18 @@ def first_lines(page):
     return ''.join(next(cell for cell in cells if cell['cell_type'] == 'code')['source'])
 
 
-@pytest.mark.parametrize('folder, inside', [
-    ('lesson/nbs', True), ('lesson/nbs/ja', True), ('elsewhere', False)])
-def test_the_cell_finds_the_library_in_the_folder_of_the_lesson_only(tmp_path, folder, inside):
-    "A Python that has nothing; `..` of a page somewhere else is never looked into."
-    package = tmp_path/('lesson' if inside else '.')/'cat_or_dog'/'engine'
+@pytest.mark.parametrize('folder, home, inside', [
+    ('lesson/nbs', 'lesson', True), ('lesson/nbs/ja', 'lesson', True), ('nbs/lesson/nbs', 'nbs/lesson', True),
+    ('elsewhere', '.', False), ('elsewhere', 'elsewhere', False), ('my_nbs_old', 'my_', False),
+    ('my_nbs', 'my_', False), ('nbs-x', '.', False)])
+def test_the_cell_finds_the_library_in_the_folder_of_the_lesson_only(tmp_path, folder, home, inside):
+    "A Python that has nothing; the folder of a page somewhere else, and `..` of it, are never looked into."
+    package = tmp_path/home/'cat_or_dog'/'engine'
     package.mkdir(parents=True)
     (package.parent/'__init__.py').touch()
     (package/'__init__.py').touch()
     (package/'setup.py').write_text('def get_ready(*more): print("found", more)', encoding='utf-8')
-    (tmp_path/folder).mkdir(parents=True)
+    (tmp_path/folder).mkdir(parents=True, exist_ok=True)
     code = first_lines(NBS/'00_introduction.ipynb')
     (tmp_path/'cell.py').write_text(code, encoding='utf-8')
     done = subprocess.run([sys.executable, '-I', '-S', tmp_path/'cell.py'], cwd=tmp_path/folder,

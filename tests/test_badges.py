@@ -41,10 +41,19 @@ def test_without_an_address_there_are_none():
     assert 'pip' not in badges.setup_source(PAGE, '')
 
 
+def test_what_is_named_in_colab_is_the_wheel_of_this_version():
+    version = re.search('^version = (.*)$', (ROOT/'settings.ini').read_text(encoding='utf-8'), re.M)[1]
+    line = f'%env CAT_OR_DOG_WHEEL=/content/cat_or_dog-{version}-py3-none-any.whl'
+    page = nbformat.read(NBS/'engine'/'setup.ipynb', as_version=4)
+    told = [*badges.NO_ADDRESS.values(), '\n'.join(cell.source for cell in page.cells)]
+    assert [line in text for text in told] == [True]*3
+
+
 @pytest.mark.parametrize('address, is_one', [
     (ADDRESS, True), ('', True), ('example-owner/cat_or_dog', False), ('http://github.com/a/b', False),
     ('https://github.com/a/b/', False), ('https://github.com/a', False), ('https://gitlab.com/a/b', False),
-    ("https://github.com/a/b'; rm", False)])
+    ("https://github.com/a/b'; rm", False), ('https://github.com/a/b.git', False),
+    ('https://github.com/a/b.github', True), ('https://github.com/a/\u0441at', False)])
 def test_the_setting_is_an_address_or_nothing(monkeypatch, tmp_path, address, is_one):
     monkeypatch.setattr(badges, 'ROOT', tmp_path)
     (tmp_path/'settings.ini').write_text(f'[DEFAULT]\nrepository = {address}\n', encoding='utf-8')

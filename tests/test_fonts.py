@@ -64,6 +64,20 @@ def test_without_a_font_one_sentence_comes_and_the_figures_too(tmp_path):
     assert 'Glyph' not in done.stderr
 
 
+def test_a_font_in_the_working_folder_is_a_strangers(tmp_path, known):
+    "Such as a folder of photos from somebody. A font with its whole path is taken."
+    from matplotlib import font_manager
+    name = 'a-font-of-a-stranger.ttf'
+    shutil.copy(font_manager.findfont('DejaVu Sans'), tmp_path/name)
+    known.chdir(tmp_path)
+    known.setattr(fonts, 'FONT_FILES', (name,))
+    known.setattr(fonts.shutil, 'which', lambda name: None)
+    assert fonts.japanese_font() == ''
+    known.setattr(fonts, 'FONT_FILES', (str(tmp_path/name),))
+    fonts.japanese_font.cache_clear()
+    assert fonts.japanese_font() == str(tmp_path/name)
+
+
 @with_font
 @pytest.mark.parametrize('picture', [figure_with, sheet_with])
 def test_with_a_font_there_is_no_tofu(picture, known):

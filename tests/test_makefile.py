@@ -89,6 +89,37 @@ def test_programs_of_windows_lie_elsewhere():
     assert '.venv/bin/python' in make('--dry-run', 'readme', 'OS=')
 
 
+CHROMIUM = 'chromium', 'chromium-browser'
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='apt is of Debian.')
+@pytest.mark.parametrize('there', [(), *((name,) for name in CHROMIUM)])
+def test_chromium_is_looked_for_again_until_it_is_there(tmp_path, there):
+    programs, env = tmp_path/'programs', tmp_path/'.venv'
+    programs.mkdir()
+    for name in 'sh', 'id', 'touch', 'grep', 'make':
+        (programs/name).symlink_to(shutil.which(name))
+    for name in 'sudo', 'apt-get', *there:
+        (programs/name).write_text('#!/bin/sh\nexit 1\n')
+        (programs/name).chmod(0o755)
+    env.mkdir()
+    (env/'.python').touch()
+    shutil.copy(ROOT/'Makefile', tmp_path)
+    done = subprocess.run(['make', '.venv/.browser'], cwd=tmp_path, env=LOCALE | {'PATH': str(programs)},
+                          capture_output=True, text=True)
+    assert done.returncode == 0 and 'font could be installed' in done.stdout, done.stderr
+    assert ('Chromium could not' in done.stdout) is (not there) and (env/'.browser').exists() is bool(there)
+
+
+def test_ci_tests_what_is_different_on_windows_with_what_make_test_oldest_installs():
+    job = (ROOT/'.github'/'workflows'/'check.yml').read_text(encoding='utf-8').partition('\n  fast:')[0]
+    makefile = (ROOT/'Makefile').read_text(encoding='utf-8')
+    test_oldest = re.search(r"'\.\[(train,app)\]'\n.*\n\s*(pytest .*)\n", makefile).groups()
+    assert re.findall(r'pip install "\.\[(.*)\]"\n|pip install (pytest .*)\n', job) == [
+        (test_oldest[0], ''), ('', test_oldest[1])]
+    assert 'pytest -q -m fast tests/test_windows.py' in job and 'windows-latest' in job
+
+
 def test_hooks_need_no_network():
     hooks = (ROOT/'.pre-commit-config.yaml').read_text(encoding='utf-8')
     assert re.findall(r'repo: (\S+)', hooks) == ['local']

@@ -18,7 +18,7 @@ from house import NBS, ROOT, lesson_pages, name_of
 
 EDITION = NBS/'ja'
 BRANCH = 'main'
-ADDRESS = re.compile(r'https://github\.com/[A-Za-z0-9-]+/[\w-][\w.-]*')
+ADDRESS = re.compile(r'https://github\.com/[A-Za-z0-9-]+/[\w-][\w.-]*(?<!\.git)', re.ASCII)
 NOWHERE = 'THIS_REPOSITORY'           # what README says while there is no address
 SETUP = 'setup'                       # the id of the first cell of code
 CITATION = ROOT/'CITATION.cff'
@@ -29,16 +29,18 @@ CLONE = re.compile(r'\bgit clone \S+ cat_or_dog\b')
 
 WITHOUT_TORCH = {'01', '08', '10'}    # lesson pages that import neither fastai nor PyTorch
 SAYS = {
-    'en': 'The first cell installs what this page needs and this computer lacks, and else does nothing '
-          '([how](engine/setup.ipynb)).',
-    'ja': '最初のセルは、このページに必要で、まだインストールされていないものだけをインストールします。'
+    'en': 'The first cell installs what is missing here or too old ([how](engine/setup.ipynb)).',
+    'ja': '最初のセルは、このページに必要なもののうち、足りないものと古すぎるものだけをインストールします。'
           'すべてそろっていれば、何もしません（[しくみ](../engine/setup.ipynb)）。'}
 NO_ADDRESS = {   # a sentence of the index; the other one stands there once there is an address
-    'en': 'Badges that open them will stand here once the project has an address; until then, upload a page, '
-          'and name the wheel of the library (`pip wheel --no-deps .` makes it) in `CAT_OR_DOG_WHEEL`.',
+    'en': 'Badges that open them will stand here once the project has an address; until then, upload a page '
+          'and the wheel of the library (`pip wheel --no-deps .` makes it), and name the wheel in a cell '
+          'above the first one, in Colab: '
+          '`%env CAT_OR_DOG_WHEEL=/content/cat_or_dog-0.2.0-py3-none-any.whl`.',
     'ja': 'プロジェクトの公開先が決まれば、ここに各サービスで開くためのバッジが並びます。'
-          'それまでは、ページのファイルをアップロードし、'
-          'ライブラリのwheel（`pip wheel --no-deps .`で作成）を`CAT_OR_DOG_WHEEL`で指定してください。'}
+          'それまでは、ページのファイルとライブラリのwheel（`pip wheel --no-deps .`で作成）をアップロードし、'
+          '最初のセルの上にセルを1つ追加して、wheelの場所を指定してください。Colabの場合：'
+          '`%env CAT_OR_DOG_WHEEL=/content/cat_or_dog-0.2.0-py3-none-any.whl`'}
 AN_ADDRESS = {
     'en': 'The badges at the top of this page and of every lesson page open them there.',
     'ja': 'このページと各レッスンページの先頭にあるバッジから開けます。'}
@@ -87,7 +89,8 @@ def below_the_line(page: Path, address: str) -> str:
 def setup_source(page: Path, address: str) -> str:
     "The first cell of a lesson page."
     extras = '' if page.name[:2] in WITHOUT_TORCH else "'course'"
-    here = "sys.path += [os.getcwd().rpartition('nbs')[0], os.environ.get('CAT_OR_DOG_WHEEL', '')]"
+    here = '\n'.join(["home = f'{os.getcwd()}{os.sep}'.rpartition(f'{os.sep}nbs{os.sep}')[0]",
+                      "sys.path += filter(None, [home, os.environ.get('CAT_OR_DOG_WHEEL')])"])
     found = 'from cat_or_dog.engine.setup import get_ready'
     call = f'get_ready({extras})'
     if not address:

@@ -8,6 +8,7 @@ __all__ = ['FONT_FILES', 'NO_FONT', 'needs_font', 'japanese_font', 'font_for', '
 
 # %% ../../nbs/engine/fonts.ipynb #f0a70003
 import contextlib
+import os
 import re
 import shutil
 import subprocess
@@ -26,7 +27,7 @@ _WIDE = re.compile('[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003fff
 def needs_font(
     text: str,
 ) -> bool:
-    "Are there signs in `text` that the fonts of Pillow and matplotlib do not have?"
+    "Are there Japanese or Chinese characters in `text`?"
     return bool(_WIDE.search(text))
 
 # %% ../../nbs/engine/fonts.ipynb #f0a70009
@@ -35,7 +36,8 @@ FONT_FILES = (
     'NotoSansCJK-Regular.ttc', 'NotoSansJP-Regular.ttf',              # fonts-noto-cjk, and as downloaded
     '/System/Library/Fonts/ヒラギノ角ゴシック W3.ttc', 'Arial Unicode.ttf',   # macOS
     'YuGothM.ttc', 'meiryo.ttc', 'msgothic.ttc')                      # Windows
-_SECONDS = 10   # for fontconfig
+_NOWHERE = os.devnull   # no folder, so no font lies there
+_SECONDS = 10          # for fontconfig
 
 def _from_fontconfig() -> str:
     "The file of a font for Japanese that fontconfig knows; '' if there is none, or no fontconfig."
@@ -53,7 +55,7 @@ def japanese_font() -> str:   # '' if there is none
     "The file of a font that has kana and kanji."
     for name in FONT_FILES:
         with contextlib.suppress(OSError):
-            return str(ImageFont.truetype(name).path)
+            return str(ImageFont.truetype(os.path.join(_NOWHERE, name)).path)   # but for an absolute name
     return _from_fontconfig()
 
 # %% ../../nbs/engine/fonts.ipynb #f0a7000b
