@@ -314,7 +314,11 @@ def test_line_and_ball_of_a_trusted_page(jupyter, page, where):
     press(page, line.get_by_label('turn the line'), 'ArrowRight', 40)
     expect(said).not_to_have_text(before)
     before = said.text_content(), float(push.input_value())
+    canvas.scroll_into_view_if_needed()   # the keys were for what lies below it
     box = canvas.bounding_box()
+    page.wait_for_timeout(500)
+    while box != (box := canvas.bounding_box()):   # pictures above it may still be coming
+        page.wait_for_timeout(500)
     x, y = box['x'] + box['width']/2, box['y'] + box['height']/2
     page.mouse.move(x, y)
     page.mouse.down()
