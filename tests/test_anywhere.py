@@ -38,7 +38,7 @@ last = nbformat.v4.new_code_cell("""
 import json, sys
 from importlib import metadata
 import cat_or_dog
-print(json.dumps({'versions': {one.name.lower(): one.version for one in metadata.distributions()},
+print(json.dumps({'versions': {one.name.lower(): one.version for one in metadata.distributions() if one.name},
                   'library': cat_or_dog.__file__, 'torch': 'torch' in sys.modules}))""")
 page.cells.append(last)
 NotebookClient(page, timeout=1200, kernel_name='python3').execute()
