@@ -6,12 +6,10 @@ Writes many.md and many.json. One Ray is started for all; what that takes is mea
 start workers: each way runs on few photos and on all of them, and the rate is that of the photos in between.
 """
 import argparse
-import io
 import json
 import os
 import shutil
 import sys
-import tarfile
 import tempfile
 import time
 from pathlib import Path
@@ -22,7 +20,7 @@ here = Path(__file__).resolve().parent
 sys.path.insert(0, str(here.parent/'tests'))
 
 import pyarrow as pa
-from pictures import saved
+from pictures import saved, tar_file
 from pyarrow import parquet
 
 from cat_or_dog.engine.drawings import draw
@@ -60,11 +58,8 @@ def write_files(folder: Path, photos: list[bytes], n: int) -> None:
 def write_tars(folder: Path, photos: list[bytes], n: int) -> None:
     folder.mkdir(parents=True)
     for start in range(0, n, SHARD):
-        with tarfile.open(folder/f'{start:06}.tar', 'w') as tar:
-            for i in range(start, min(n, start + SHARD)):
-                member = tarfile.TarInfo(f'{i:06}.jpg')
-                member.size = len(photos[i % DISTINCT])
-                tar.addfile(member, io.BytesIO(photos[i % DISTINCT]))
+        numbers = range(start, min(n, start + SHARD))
+        tar_file(folder/f'{start:06}.tar', {f'{i:06}.jpg': photos[i % DISTINCT] for i in numbers})
 
 
 def write_parquet(folder: Path, photos: list[bytes], n: int) -> None:

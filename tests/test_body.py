@@ -19,6 +19,18 @@ from cat_or_dog.engine.drawings import draw
 from cat_or_dog.engine.files import usable_cores
 from cat_or_dog.engine.photo import PhotoError, pixels
 
+
+def in_the_house():
+    "The environment for a program that imports the library from here."
+    return os.environ | {'PYTHONPATH': str(root)}
+
+
+def python(code, *args):
+    "A program of its own that has run this code."
+    return subprocess.run([sys.executable, '-c', code, *map(str, args)], env=in_the_house(), text=True,
+                          capture_output=True, check=True)
+
+
 # The graph
 
 def test_all_49_convolutions_are_computed_in_whole_numbers():
@@ -118,9 +130,8 @@ def test_the_shipped_body_is_what_make_body_makes(tmp_path, squares):
     "Half a minute: it exports and quantises the body anew."
     pytest.importorskip('torch')
     pytest.importorskip('onnxscript')
-    environment = os.environ | {'PYTHONPATH': str(root)}
     command = [sys.executable, root/'tools'/'make_body.py', '--dest', tmp_path]
-    subprocess.run(command, check=True, env=environment)
+    subprocess.run(command, check=True, env=in_the_house())
     fresh = (tmp_path/'body.onnx').read_bytes()
     a, b = (open_session(data).run(['features'], {'photo': squares})[0] for data in (body(), fresh))
     assert cosine(a, b).min() >= 0.999
@@ -265,9 +276,7 @@ def test_a_full_disk_costs_only_the_memory(home, drawings):
 from cat_or_dog.engine.body import features
 resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))   # no file may grow beyond: as on a full disk
 print(features(sys.argv[1:], 64).shape, (features(sys.argv[1:], 64) == features(sys.argv[1:], 64)).all())"""
-    environment = os.environ | {'PYTHONPATH': str(root)}
-    done = subprocess.run([sys.executable, '-c', code, *map(str, drawings)], env=environment, text=True,
-                          capture_output=True, check=True)
+    done = python(code, *drawings)
     assert done.stdout == f'(3, {FEATURES}) True\n'
     assert done.stderr.count('Nothing can be kept') == 1 and 'Traceback' not in done.stderr
     assert features(drawings, 64).shape == (3, FEATURES)   # and there is room again
@@ -287,8 +296,7 @@ def test_a_cache_that_may_only_be_read_still_answers(home, drawings, computed):
 def test_two_programs_at_once_lose_nothing(home, drawings):
     code = ('import sys; from cat_or_dog.engine.body import features; '
             'x = features(sys.argv[1:], 64); print(x.sum())')
-    environment = os.environ | {'PYTHONPATH': str(root)}
-    both = [subprocess.Popen([sys.executable, '-c', code, *map(str, drawings)], env=environment, text=True,
+    both = [subprocess.Popen([sys.executable, '-c', code, *map(str, drawings)], env=in_the_house(), text=True,
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
     answers = [program.communicate() for program in both]
     assert answers[0][0] == answers[1][0] != '' and answers[0][1] == answers[1][1] == ''
@@ -349,9 +357,7 @@ def test_the_same_photo_as_file_bytes_picture_or_array(home, drawings):
 
 def test_the_runtime_says_nothing_about_threads(drawings, home):
     code = 'import sys; from cat_or_dog.engine.body import features; features(sys.argv[1:], 64)'
-    environment = os.environ | {'PYTHONPATH': str(root)}
-    done = subprocess.run([sys.executable, '-c', code, *map(str, drawings)], env=environment, text=True,
-                          capture_output=True, check=True)
+    done = python(code, *drawings)
     assert done.stderr == '' and done.stdout == ''
     options = open_session(body(), usable_cores()).get_session_options()
     assert options.intra_op_num_threads == usable_cores() and options.inter_op_num_threads == 1
@@ -370,9 +376,7 @@ def test_nobody_spins_when_the_answer_is_there():
             idle.append(time.process_time() - before)
         print(statistics.median(idle))
     """
-    environment = os.environ | {'PYTHONPATH': str(root)}
-    done = subprocess.run([sys.executable, '-c', code], env=environment, text=True, capture_output=True,
-                          check=True)
+    done = python(code)
     assert float(done.stdout) < .003   # seconds of processor time; it is .04 where threads go on spinning
 
 

@@ -15,8 +15,8 @@ from cat_or_dog.engine.folder import photo_files_below, read_table, writable_fol
 from cat_or_dog.engine.model_file import ModelFile
 from cat_or_dog.engine.onnx_file import ModelError
 from cat_or_dog.engine.page import page_app
+from cat_or_dog.engine.photo import NoPhoto
 from cat_or_dog.engine.photo_list import read_list
-from cat_or_dog.engine.shards import NoPhoto
 from cat_or_dog.engine.static_app import write_new_folder
 from cat_or_dog.predict import Classifier
 

@@ -104,9 +104,8 @@ def with_line(cells: list, page: Path, words: str) -> list:
     return with_setup([*cells[:title], line, *cells[title:]], page)
 
 
-def with_words(cells: list, page: Path) -> list:
-    "The cells of a Japanese page, with the words of its figures at the end."
-    words = figure_words.table(page)
+def with_words(cells: list, words: str) -> list:
+    "The cells of a Japanese page, with the words of its figures at the end, if it has any."
     if not words:
         return cells
     foot = nbformat.v4.new_markdown_cell(words)
@@ -137,8 +136,9 @@ def carry(page: Path) -> None:
             cells.append(carried(cell, known.get(cell.id)))
         elif cell.id in known and cell.id not in OWN:
             cells.append(known[cell.id])
-    line = TO_ENGLISH + (WORDS_AT_THE_END if figure_words.table(page) else '')
-    english.cells = with_words(with_line(cells, target, line), page)
+    words = figure_words.table(page)
+    line = TO_ENGLISH + (WORDS_AT_THE_END if words else '')
+    english.cells = with_words(with_line(cells, target, line), words)
     write(english, target)
 
 

@@ -488,8 +488,7 @@ def info(
 def from_address(url: str) -> Any:
     "The photo at an address, or a `NoPhoto` that says why there is none."
     from cat_or_dog.engine.fetch import Refused, fetch, safe_client
-    from cat_or_dog.engine.photo import NamedBytes
-    from cat_or_dog.engine.shards import NoPhoto
+    from cat_or_dog.engine.photo import NamedBytes, NoPhoto
     try:
         with safe_client() as client:
             return NamedBytes(fetch(client, url), url)
@@ -498,7 +497,8 @@ def from_address(url: str) -> Any:
 
 def _in_folder(folder: str) -> Iterator[Any]:
     "All photos below a folder, by their paths; if there are none, those in its shards."
-    from cat_or_dog.engine.shards import NoPhoto, found_in
+    from cat_or_dog.engine.photo import NoPhoto
+    from cat_or_dog.engine.shards import found_in
     found = found_in(folder)
     yield from found.files
     for shard in found.shards:
@@ -517,8 +517,8 @@ def photos_named(
     names: tuple,      # files, folders, shards, '-', addresses
 ) -> Iterator[Any]:    # paths and open files
     "The photos, one by one; a folder gives all photos below it."
-    from cat_or_dog.engine.photo import NamedBytes
-    from cat_or_dog.engine.shards import NoPhoto, is_store, shard_kind
+    from cat_or_dog.engine.photo import NamedBytes, NoPhoto
+    from cat_or_dog.engine.shards import is_store, shard_kind
     for name in names:
         if name == '-':
             yield NamedBytes(sys.stdin.buffer.read(), 'standard input')

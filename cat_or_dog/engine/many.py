@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['PLAN', 'ROOM', 'TRIES', 'MOST_BLOCKS', 'BATCH', 'TOGETHER', 'rows_as_csv', 'rows_as_parquet', 'Counts', 'Done',
-           'plan_of', 'what_is_read', 'RowFolder', 'without_a_word', 'ray_started', 'packed', 'unpacked', 'Register',
-           'Worker', 'each_part', 'how_many', 'PartPredictor', 'predict_with_ray', 'absolute', 'progress', 'PartReader',
-           'rows_of_features', 'part_size', 'answer_in', 'read_features_with_ray', 'table_from', 'train_with_ray']
+           'plan_of', 'what_is_read', 'part_file', 'RowFolder', 'without_a_word', 'ray_started', 'packed', 'unpacked',
+           'Register', 'Worker', 'each_part', 'how_many', 'PartPredictor', 'predict_with_ray', 'absolute', 'progress',
+           'PartReader', 'rows_of_features', 'part_size', 'answer_in', 'read_features_with_ray', 'table_from',
+           'train_with_ray']
 
 # %% ../../nbs/engine/many.ipynb #f8352c92
 import csv
@@ -98,6 +99,13 @@ def what_is_read(
     relative = any(not os.path.isabs(name) for name in names)
     return [os.getcwd() if relative else '', [_state(name) for name in names]]
 
+def part_file(
+    number: int,   # of the part
+    kind: str,     # of its file: 'csv' or 'parquet'
+) -> str:
+    "The name of the file of a part: whoever does the part again writes the same file again."
+    return f'part-{number:06}.{kind}'
+
 class RowFolder:
     "A folder with one file of rows for each part; it gets its name when all are there."
     def __init__(self,
@@ -112,7 +120,7 @@ class RowFolder:
 
     def file(self, number: int) -> str:
         "The name of the file of a part."
-        return f'part-{number:06}.{self.kind}'
+        return part_file(number, self.kind)
 
     def finished(self) -> Done | None:
         "What `_SUCCESS` says, if this is all done. Raises `FileExistsError` if something else is there."
@@ -370,7 +378,7 @@ class PartPredictor(Worker):
         written = []
         for number, part in self.parts(table):
             data = _WRITERS[self.kind](self.rows(part), self.model.labels)
-            put_whole(inside(self.folder, f'part-{number:06}.{self.kind}'), data)
+            put_whole(inside(self.folder, part_file(number, self.kind)), data)
             written.append(number)
         return {'number': np.array(written)}
 

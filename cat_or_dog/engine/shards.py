@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['STORES', 'Kind', 'ENDINGS', 'PART', 'T', 'SUCCESS', 'StoreError', 'is_store', 'asking', 'store_of', 'open_binary',
-           'Part', 'shard_kind', 'Found', 'found_in', 'parts_of', 'NoPhoto', 'Sample', 'bunches', 'samples_in',
-           'inside', 'put_whole', 'content_of', 'names_in', 'move_whole']
+           'Part', 'shard_kind', 'Found', 'found_in', 'parts_of', 'Sample', 'bunches', 'samples_in', 'inside',
+           'put_whole', 'content_of', 'names_in', 'move_whole']
 
 # %% ../../nbs/engine/shards.ipynb #b55f8387
 import hashlib
@@ -21,8 +21,7 @@ from typing import Any, BinaryIO, Literal, TypeVar
 import msgspec
 
 from .files import check_installed, put_in_place, say, visible, write_whole
-from .folder import SUFFIXES, photo_files_below
-from .photo import MAX_BYTES, NamedBytes, PhotoError
+from .photo import MAX_BYTES, SUFFIXES, NamedBytes, NoPhoto
 
 # %% ../../nbs/engine/shards.ipynb #cbdea0cb
 class StoreError(OSError):
@@ -144,6 +143,7 @@ class Found:
 
 def _in_folder(folder: str) -> Found:
     "Photos in a folder of this computer; if there are none, shards. What can't be opened is said."
+    from cat_or_dog.engine.folder import photo_files_below   # who asks about one photo does without
     notes: list[str] = []
     files = [str(file) for file in photo_files_below(folder, notes)]
     for note in notes:
@@ -235,22 +235,6 @@ def parts_of(
     return parts
 
 # %% ../../nbs/engine/shards.ipynb #8a9e17af
-class NoPhoto:
-    "Stands for a photo that there isn't: whoever reads it gets a `PhotoError`, in its place."
-    def __init__(self, name: str, reason: str, code: str = 'missing'):
-        self.name = name
-        self.reason = reason
-        self.code = code
-
-    def __str__(self) -> str:
-        return self.name
-
-    def seekable(self) -> bool:
-        return False
-
-    def read(self, n: int = -1) -> bytes:
-        raise PhotoError(self.name, self.code, self.reason)
-
 @dataclass
 class Sample:
     "A photo on its way to a model."

@@ -22,7 +22,7 @@ import numpy as np
 from .body import read_features
 from .clean import ALIKE_FEATURES, folder_of_label
 from .duplicates import same_photo
-from .files import cannot_save, write_whole
+from .files import cannot_save, put_in_place, write_whole
 from .folder import (DUPLICATE, KEPT, LEFT_OUT, MANIFEST, LabelledPhotos, ManifestRow,
                                       ManifestWriter, check_no_twins, labelled_photos, move_photo,
                                       photo_files_below, plain_label, read_manifest, set_aside,
@@ -339,7 +339,7 @@ def _back_to(file: Path, before: Path) -> None:
     new = move_photo(file, before.parent)
     if new.name == before.name or before.exists():
         return
-    new.rename(before)
+    put_in_place(new, before)
     rows = read_manifest(before.parent)
     for row in rows.values():
         if row.file == new.name:
