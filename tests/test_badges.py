@@ -38,12 +38,12 @@ def test_every_badge_has_the_form_of_its_site():
 def test_without_an_address_there_are_none():
     assert badges.badges(PAGE, '') == ''
     assert '[![' not in badges.below_the_line(PAGE, '')
-    assert 'pip' not in badges.setup_source(PAGE, '')
+    assert '%pip' not in badges.setup_source(PAGE, '')
 
 
 def test_what_is_named_in_colab_is_the_wheel_of_this_version():
     version = re.search('^version = (.*)$', (ROOT/'settings.ini').read_text(encoding='utf-8'), re.M)[1]
-    line = f'%env CAT_OR_DOG_WHEEL=/content/cat_or_dog-{version}-py3-none-any.whl'
+    line = f'%pip install -q --no-deps /content/cat_or_dog-{version}-py3-none-any.whl'
     page = nbformat.read(NBS/'engine'/'setup.ipynb', as_version=4)
     told = [*badges.NO_ADDRESS.values(), '\n'.join(cell.source for cell in page.cells)]
     assert [line in text for text in told] == [True]*3

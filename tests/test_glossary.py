@@ -37,12 +37,12 @@ def test_no_word_is_there_twice():
 @pytest.mark.parametrize(
     'anchor, japanese',
     [
-        ('fine-tuning', 'ファインチューニング(微調整)'),
+        ('fine-tuning', 'ファインチューニング（微調整）'),
         ('loss-function', '損失関数'),
         ('calibration', 'キャリブレーション'),
         ('spurious-correlation', '疑似相関'),
         ('discriminative-learning-rates', '層ごとに異なる学習率'),
-        ('vocab', 'クラス名の一覧(vocab)'),
+        ('vocab', 'クラス名の一覧（vocab）'),
         ('ImageNet', 'ImageNet'),
         ('ONNX', 'ONNX'),
         ('pickle', 'pickle'),

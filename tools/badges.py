@@ -28,25 +28,22 @@ LANGUAGE_LINE = re.compile(r'^(\[(?:日本語で読む|English)\].*)(?:\n\[!\[.*
 CLONE = re.compile(r'\bgit clone \S+ cat_or_dog\b')
 
 WITHOUT_TORCH = {'01', '08', '10'}    # lesson pages that import neither fastai nor PyTorch
-SAYS = {
-    'en': 'The first cell installs what is missing here or too old ([how](engine/setup.ipynb)).',
-    'ja': '最初のセルは、このページに必要なもののうち、足りないものと古すぎるものだけをインストールします。'
-          'すべてそろっていれば、何もしません（[しくみ](../engine/setup.ipynb)）。'}
 NO_ADDRESS = {   # a sentence of the index; the other one stands there once there is an address
     'en': 'Badges that open them will stand here once the project has an address; until then, upload a page '
-          'and the wheel of the library (`pip wheel --no-deps .` makes it), and name the wheel in a cell '
+          'and the wheel of the library (`pip wheel --no-deps .` makes it), and install the wheel in a cell '
           'above the first one, in Colab: '
-          '`%env CAT_OR_DOG_WHEEL=/content/cat_or_dog-0.2.0-py3-none-any.whl`.',
+          '`%pip install -q --no-deps /content/cat_or_dog-0.2.0-py3-none-any.whl`.',
     'ja': 'プロジェクトの公開先が決まれば、ここに各サービスで開くためのバッジが並びます。'
           'それまでは、ページのファイルとライブラリのwheel（`pip wheel --no-deps .`で作成）をアップロードし、'
-          '最初のセルの上にセルを1つ追加して、wheelの場所を指定してください。Colabの場合：'
-          '`%env CAT_OR_DOG_WHEEL=/content/cat_or_dog-0.2.0-py3-none-any.whl`'}
+          '最初のセルの上にセルを1つ追加して、wheelをインストールしてください。Colabの場合：'
+          '`%pip install -q --no-deps /content/cat_or_dog-0.2.0-py3-none-any.whl`'}
 AN_ADDRESS = {
     'en': 'The badges at the top of this page and of every lesson page open them there.',
     'ja': 'このページと各レッスンページの先頭にあるバッジから開けます。'}
 NOT_FOUND = {
-    'en': '# not found? Open it in its folder, or set CAT_OR_DOG_WHEEL',
-    'ja': '# 見つからないときは、元のフォルダで開くか、CAT_OR_DOG_WHEELを設定'}
+    'en': '# not found? Open the page in its folder, or install the wheel',
+    'ja': '# 見つからないときは、元のフォルダで開くか、wheelをインストール'}
+INSTALLS = {'en': '# installs what is missing here', 'ja': '# 足りないものをインストール'}
 
 
 def repository() -> str:
@@ -81,18 +78,17 @@ def badges(page: Path, address: str) -> str:
 
 
 def below_the_line(page: Path, address: str) -> str:
-    "What stands below the line that leads to the other edition: badges, and what the first cell does."
+    "What stands below the line that leads to the other edition: badges."
     shown = badges(page, address)
-    return (f'\n{shown}' if shown else '') + '\n\n' + SAYS[language_of(page)]
+    return f'\n{shown}' if shown else ''
 
 
 def setup_source(page: Path, address: str) -> str:
     "The first cell of a lesson page."
     extras = '' if page.name[:2] in WITHOUT_TORCH else "'course'"
-    here = '\n'.join(["home = f'{os.getcwd()}{os.sep}'.rpartition(f'{os.sep}nbs{os.sep}')[0]",
-                      "sys.path += filter(None, [home, os.environ.get('CAT_OR_DOG_WHEEL')])"])
+    here = "sys.path.append(f'{os.getcwd()}{os.sep}'.rpartition(f'{os.sep}nbs{os.sep}')[0])"
     found = 'from cat_or_dog.engine.setup import get_ready'
-    call = f'get_ready({extras})'
+    call = f'get_ready({extras})   {INSTALLS[language_of(page)]}'
     if not address:
         return '\n'.join(['import os, sys', here, f'{found}   {NOT_FOUND[language_of(page)]}', call])
     fetch = f'    %pip install -q --no-deps {address}/archive/{BRANCH}.zip'

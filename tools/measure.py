@@ -20,9 +20,6 @@ EXPORTED_CELLS, EXPORTED_LINES = 8, 100                          # of a lesson p
 CODE_CELLS, WITH_CODE_CELLS = range(15, 26), ('01', '02', '03', '04', '05', '06')
 WIDTH = 110
 BODY_LINES = 25                                                  # of a function
-# What stands on every page in the same words: what the first cell does, and the first cell. A reader of the
-# lesson reads it once, on the first page, so it is counted there.
-STANDING, FIRST = {'edition', 'setup'}, '00'
 PINNED = '# pinned:'   # beside a private name of another package: why there is no public way
 IN_SPITE_OF_THEIR_NAME_PUBLIC = {'_replace', '_asdict', '_fields', '_make', '_repr_html_', '_repr_markdown_'}
 
@@ -54,8 +51,6 @@ def read_page(file: Path) -> Page:
     "Count one page."
     page = Page(name_of(file))
     for cell in json.loads(file.read_text(encoding='utf-8'))['cells']:
-        if cell['id'] in STANDING and page.number != FIRST:
-            continue
         source = ''.join(cell['source'])
         if cell['cell_type'] == 'markdown':
             without_addresses = re.sub(r'\]\([^)]*\)', ']', source)

@@ -23,7 +23,7 @@ normalisation | 正規化 | shifting and scaling numbers to a standard range | 0
 data augmentation | データ拡張 | changing each photo a little each time it is shown, so that it is never quite the same | engine/lines_more
 DataBlock | DataBlock | fastai's recipe from files on disk to batches with labels | 03_data
 DataLoaders | DataLoaders | what hands out the batches, one loader for the training set and one for the validation set | 03_data
-vocab | クラス名の一覧(vocab) | the list of all labels; a label's place in it is the number that the model works with | 03_data
+vocab | クラス名の一覧（vocab） | the list of all labels; a label's place in it is the number that the model works with | 03_data
 seed | シード | a number that makes random choices fall the same way in every run | 03_data
 manifest | マニフェスト | a list that says for each downloaded file where it came from | 02_download
 ImageNet | ImageNet | a famous collection of more than a million photos with a thousand labels | 04_train
@@ -59,7 +59,7 @@ head | ヘッド | the last part of a model, from features to one number for eac
 features | 特徴量 | the numbers that say what is seen in a photo, and that the head decides by | 04_train
 pretrained model | 学習済みモデル | a model whose parameters have already been trained on other, plentiful data | 04_train
 transfer learning | 転移学習 | using what a model has learnt on one task for another | 09_line_by_line
-fine-tuning | ファインチューニング(微調整) | training a pretrained model a little further, on your own data | 00_introduction
+fine-tuning | ファインチューニング（微調整） | training a pretrained model a little further, on your own data | 00_introduction
 logistic regression | ロジスティック回帰 | the simplest model that gives probabilities: one weighted sum, squeezed to lie between 0 and 1 | 04_train
 PCA | 主成分分析 | turning a cloud of points so that one sees the directions in which it is widest | 04_train
 clustering | クラスタリング | sorting items into groups by what they have in common, without any labels | 08_limits

@@ -47,7 +47,7 @@ def _listed(counts: Mapping) -> str:
     "'200 × cat, 200 × dog', or 'not known'."
     return ', '.join(f'{n} × {what}' for what, n in counts.items()) or 'not known'
 
-_CARD = 'A model that tells photos of these apart: '   # how a card begins, behind its title
+_CARD = b'\nA model that tells '   # how a card begins, behind its title
 
 def model_card(
     meta: Mapping,           # a model's metadata
@@ -118,7 +118,7 @@ def check_model_place(
     card = card_of(file)
     check_can_save(file, 'The model')
     check_can_save(card, "The model's card")
-    if card.is_file() and f'\n{_CARD}'.encode() not in card.read_bytes()[:2000]:
+    if card.is_file() and _CARD not in card.read_bytes()[:2000]:
         raise FileExistsError(f'The card of the model would replace {card}, which is no card of a model. '
                               'Give the model another name.')
 

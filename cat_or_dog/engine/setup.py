@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['PACKAGE', 'EVERY_PAGE', 'NOT_ASKED', 'STAYS', 'ALONE', 'WITH_FASTAI', 'OF_THE_SYSTEM', 'requirements_in',
            'requirements', 'version_of', 'asked_by', 'has_extras', 'Plan', 'plan_for', 'NotReady', 'pip_command',
-           'pip_environment', 'carry_out', 'installed', 'replaced_in_use', 'wheel_in_use', 'forget', 'get_ready']
+           'pip_environment', 'carry_out', 'installed', 'replaced_in_use', 'get_ready']
 
 # %% ../../nbs/engine/setup.ipynb #a5e70004
 import importlib
@@ -21,7 +21,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
-from zipimport import zipimporter
 
 from .files import counted
 from .language import language_for, translated
@@ -203,17 +202,6 @@ def replaced_in_use(
     return sorted({name for module in loaded for name in owners[module] if name in changed})
 
 # %% ../../nbs/engine/setup.ipynb #a5e70026
-def wheel_in_use() -> str:    # '' if the library is not imported out of a wheel
-    "The wheel out of which this library is imported."
-    found = find_spec(PACKAGE)
-    return found.loader.archive if found and isinstance(found.loader, zipimporter) else ''
-
-def forget() -> None:
-    "Let the next import find the library anew."
-    for name in [name for name in sys.modules if name.partition('.')[0] == PACKAGE]:
-        del sys.modules[name]
-    importlib.invalidate_caches()
-
 def _see_what_is_new() -> None:
     "Let this kernel find what was installed while it ran, in the user's own folder too."
     if site.ENABLE_USER_SITE and site.getusersitepackages() not in sys.path:
@@ -228,12 +216,6 @@ def get_ready(
     *more: str,   # extras besides those of every page: 'course' brings fastai and PyTorch
 ) -> None:
     "Install what a page needs and this Python lacks. Raises `NotReady`: one sentence, and what to do."
-    if wheel := wheel_in_use():
-        _pip('--no-deps', wheel)
-        forget()
-        sys.path[:] = [place for place in sys.path if place != wheel]
-        importlib.import_module(__name__).get_ready(*more)
-        return
     asked = NOT_ASKED if 'course' in more else NOT_ASKED | WITH_FASTAI
     wanted = [one for one in requirements(*EVERY_PAGE, *more) if one.name not in asked]
     plan = plan_for(wanted)
