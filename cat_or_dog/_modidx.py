@@ -1389,6 +1389,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                               'cat_or_dog.engine.provenance.provenance_of': ( 'engine/provenance.html#provenance_of',
                                                                                               'cat_or_dog/engine/provenance.py')},
             'cat_or_dog.engine.quick': { 'cat_or_dog.engine.quick.Table': ('engine/quick.html#table', 'cat_or_dog/engine/quick.py'),
+                                         'cat_or_dog.engine.quick.check_all_read': ( 'engine/quick.html#check_all_read',
+                                                                                     'cat_or_dog/engine/quick.py'),
                                          'cat_or_dog.engine.quick.learning_curve': ( 'engine/quick.html#learning_curve',
                                                                                      'cat_or_dog/engine/quick.py'),
                                          'cat_or_dog.engine.quick.measured': ('engine/quick.html#measured', 'cat_or_dog/engine/quick.py'),

@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
@@ -20,6 +21,7 @@ from pictures import save_drawings, saved, tar_file
 from PIL import Image
 from pyarrow import parquet
 
+from cat_or_dog.engine import body
 from cat_or_dog.engine.body import made_by, read_features
 from cat_or_dog.engine.drawings import draw
 from cat_or_dog.engine.folder import photo_files_below
@@ -32,10 +34,11 @@ from cat_or_dog.engine.many import (
     predict_with_ray,
     ray_started,
     read_features_with_ray,
+    rows_as_csv,
     rows_as_parquet,
     train_with_ray,
 )
-from cat_or_dog.engine.photo import PhotoError
+from cat_or_dog.engine.photo import NamedBytes, PhotoError
 from cat_or_dog.engine.shards import Part, parts_of, put_whole, store_of
 from cat_or_dog.predict import Classifier
 from cat_or_dog.train import train
@@ -159,9 +162,10 @@ def test_a_photo_that_was_changed_meanwhile_is_noticed(model, tmp_path, monkeypa
 
 
 def by_nobody(worker, about, parts, workers):
-    "Instead of `each_part`: an empty table for each part, without Ray."
+    "Instead of `each_part`: a table of one row for each part, without Ray."
     for number in parts:
-        put_whole(f'{about["folder"]}/part-{number:06}.parquet', rows_as_parquet([], ['cat', 'dog']))
+        rows = rows_as_parquet([{'photo': '0.jpg', 'label': 'cat'}], ['cat', 'dog'])
+        put_whole(f'{about["folder"]}/part-{number:06}.parquet', rows)
         yield {'number': number}
 
 
@@ -284,6 +288,40 @@ def test_a_run_that_is_killed_is_taken_up_again(ray, model_file, model, tmp_path
     assert again == done | {'kept': n//16}
 
 
+CLUSTER = """
+import os, sys, threading, time
+from pathlib import Path
+from ray.cluster_utils import Cluster
+model, photos, out = sys.argv[1:]
+room = dict(object_store_memory=100_000_000)
+cluster = Cluster(initialize_head=True, head_node_args=dict(num_cpus=0, include_dashboard=False) | room)
+machines = [cluster.add_node(num_cpus=1, **room) for _ in range(2)]
+os.environ['RAY_ADDRESS'] = cluster.address
+def end_one():
+    while len(list(Path(f'{out}.unfinished').glob('part-*'))) < 8:
+        time.sleep(0.02)
+    cluster.remove_node(machines[1], allow_graceful=False)
+    print('one is dead', flush=True)
+threading.Thread(target=end_one, daemon=True).start()
+from cat_or_dog.engine.many import predict_with_ray
+from cat_or_dog.predict import Classifier
+print(predict_with_ray(Classifier.load(model), [photos], out, 2, size=16))
+"""
+
+
+def test_a_machine_that_dies_costs_nothing(model_file, tmp_path):
+    "Three machines by Ray's own kit for tests, on this one: the first gives the work out, two do it."
+    n = 1600
+    photos = many_rows(tmp_path/'photos.parquet', n)
+    (tmp_path/'run.py').write_text(CLUSTER, encoding='utf-8')
+    done = subprocess.run([sys.executable, tmp_path/'run.py', model_file, photos, tmp_path/'rows'],
+                          capture_output=True, text=True, env=without_ray(), timeout=400)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert 'one is dead' in done.stdout   # Ray has its say on it there, too
+    assert f"'predicted': {n}, 'unreadable': 0, 'parts': {n//16}" in done.stdout
+    assert names(tmp_path/'rows') == Counter(f'{i}.jpg' for i in range(n))   # each of them once
+
+
 def test_a_photo_that_kills_its_worker_ends_the_run_with_a_sentence(ray, tmp_path):
     class Dies(Worker):
         def work(self, table):
@@ -321,6 +359,52 @@ def test_the_register_stays_here_and_its_end_is_one_sentence(ray, tmp_path, monk
         list(each_part(Ends, {'home': str(tmp_path)}, {0: Part('files', ['0.jpg'])}, TWO))
     where = asked[0]['scheduling_strategy']
     assert (where.node_id, where.soft) == (ray.nodes()[0]['NodeID'], False)
+
+
+def test_shards_without_a_photo_are_no_success(model, tmp_path, monkeypatch):
+    made = []   # for each part the photos in its table
+    def tables(worker, about, parts, workers):
+        for number, photos in zip(parts, made, strict=True):
+            rows = rows_as_csv([{'photo': photo, 'label': 'cat'} for photo in photos], ['cat', 'dog'])
+            put_whole(f'{about["folder"]}/part-{number:06}.csv', rows)
+            yield {'number': number}
+    monkeypatch.setattr('cat_or_dog.engine.many.each_part', tables)
+    for name in 'ab':
+        tar_file(tmp_path/f'{name}.tar', {'notes.txt': b'Dear diary'})
+    made[:] = [[], []]
+    with pytest.raises(ValueError, match='no photo in any of these shards.*rows.csv.unfinished, can be'):
+        predict_with_ray(model, [str(tmp_path)], str(tmp_path/'rows.csv'))
+    assert not (tmp_path/'rows.csv').exists()
+    made[:] = [[], ['0.jpg']]   # one photo is enough
+    assert predict_with_ray(model, [str(tmp_path)], str(tmp_path/'others.csv'))['predicted'] == 1
+
+
+@pytest.mark.parametrize('address, says', [('', 'try once more'), ('127.0.0.1:1', 'RAY_ADDRESS right')])
+def test_a_ray_that_does_not_start_is_one_sentence(monkeypatch, address, says):
+    import ray
+    def init(**options):
+        raise Exception('The node timed out\n  during startup.')
+    monkeypatch.setattr(ray, 'is_initialized', lambda: False)
+    monkeypatch.setattr(ray, 'init', init)
+    monkeypatch.setenv('RAY_ADDRESS', address)
+    said = rf'^Ray did not start \(The node timed out during startup\.\).*{says}'
+    with pytest.raises(OSError, match=said), ray_started(TWO):
+        raise AssertionError('it has started')
+
+
+def test_the_register_ends_with_the_run(ray, tmp_path, monkeypatch):
+    "Also in a Ray that goes on."
+    class Nothing(Worker):
+        def work(self, table):
+            return {'number': np.array([number for number, _ in self.parts(table)])}
+    killed, kill = [], ray.kill
+    def noted(actor):
+        killed.append(actor)
+        kill(actor)
+    monkeypatch.setattr(ray, 'kill', noted)
+    list(each_part(Nothing, {'home': str(tmp_path)}, {0: Part('files', ['s3://a/0.jpg'])}, TWO))
+    with pytest.raises(ray.exceptions.RayActorError):
+        ray.get(killed[0].why.remote(), timeout=20)
 
 
 def test_a_disk_that_fails_is_one_sentence(ray, tmp_path):
@@ -374,6 +458,20 @@ def test_the_same_features_and_the_same_model(ray, drawn, mixed, tmp_path, monke
     assert train_with_ray(str(drawn), workers=TWO).data == train(drawn).data
 
 
+def test_features_of_a_shard_are_kept(ray, drawn, tmp_path, monkeypatch):
+    monkeypatch.setenv('CAT_OR_DOG_CACHE', str(tmp_path/'cache'))
+    photo = NamedBytes(saved(draw('cat', 41)), 'shard#0.jpg')
+    asked = []
+    monkeypatch.setattr(body, '_answers', lambda squares: asked.append(len(squares)) or np.ones((1, 1280)))
+    read_features([photo])
+    read_features([photo])
+    assert asked == [1, 1]   # what is no file leaves nothing behind …
+    for _ in range(2):
+        list(PartReader.rows(SimpleNamespace(size=256), 0, Part('tar', [tar_file(tmp_path/'one.tar', {
+            '0.jpg': photo.getvalue()})])))
+    assert asked == [1, 1, 1]   # … but a shard comes again
+
+
 def test_large_photos_are_not_held_together(tmp_path, monkeypatch):
     asked, large = [], bytes(30_000_000)
     monkeypatch.setattr('cat_or_dog.engine.many.read_features', lambda photos, *args, **more: (
@@ -397,6 +495,18 @@ def test_labels_come_with_the_shard(ray, drawn, tmp_path):
                'label': [file.parent.name for file in files]}
     parquet.write_table(pa.table(columns), tmp_path/'drawn.parquet', row_group_size=20)
     assert train_with_ray(str(tmp_path/'drawn.parquet'), workers=TWO).data == wanted.data
+
+
+def test_a_label_of_which_no_photo_can_be_read_is_named(tmp_path, monkeypatch):
+    def rows(parts, size, workers):   # without Ray
+        return list(PartReader.rows(SimpleNamespace(size=size), 0, parts[0]))
+    monkeypatch.setattr('cat_or_dog.engine.many.rows_of_features', rows)
+    members = {}
+    for i, label in enumerate(['cat', 'cat', 'dog', 'dog', 'fox', 'fox']):
+        photo = b'torn' if label == 'fox' else saved(draw(label, i))
+        members |= {f'{i}.jpg': photo, f'{i}.cls': label.encode()}
+    with pytest.raises(ValueError, match=r"Not one photo of 'fox' can be read: .*#4\.jpg"):
+        train_with_ray(tar_file(tmp_path/'drawn.tar', members), workers=TWO)
 
 
 def call(*args):

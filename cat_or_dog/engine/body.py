@@ -23,7 +23,7 @@ import onnxruntime as ort
 
 from .batches import in_batches
 from .files import cache_folder, say_no_cache, say_once
-from .photo import PhotoError, photo_bytes, pixels
+from .photo import NamedBytes, PhotoError, photo_bytes, pixels
 
 # %% ../../nbs/engine/body.ipynb #816f6933
 BODY = 'tf_efficientnet_lite0'   # timm's name for the network
@@ -196,17 +196,17 @@ class Look:
     features: np.ndarray | None = None    # float16 (1280,)
     square: np.ndarray | None = None      # uint8 (size, size, 3)
 
-def _look(photo: Any, size: int, cache: FeatureCache) -> Look | PhotoError:
-    "What is known of a photo, else its pixels; or why it cannot be read."
+def _look(photo: Any, size: int, cache: FeatureCache, keep: tuple[type, ...]) -> Look | PhotoError:
+    "What is known of a photo, else its pixels; or why it cannot be read. `keep`: what the cache is for."
     try:
-        if not isinstance(photo, (str, os.PathLike)):
+        if not isinstance(photo, keep):
             return Look('', square=pixels(photo, size, 'half'))
         data = photo_bytes(photo)
         key = f'{made_by()} {size} {hashlib.sha256(data).hexdigest()}'
         known = cache.get(key)
         if known is not None:
             return Look(key, features=known)
-        return Look(key, square=pixels(data, size, 'half', name=os.fspath(photo)))
+        return Look(key, square=pixels(data, size, 'half', name=str(photo)))
     except PhotoError as error:
         return error
 
@@ -223,10 +223,10 @@ def _answers(squares: list) -> np.ndarray:
         session = _session()
     return np.asarray(session.run(['features'], {'photo': np.stack(squares)})[0], np.float16)
 
-def _work(photos: list, size: int, cache: FeatureCache) -> list:
+def _work(photos: list, size: int, cache: FeatureCache, keep: tuple[type, ...]) -> list:
     """For each photo of a batch its features, float16 (1280,), or the `PhotoError` that says why there are
     none."""
-    looks = [_look(photo, size, cache) for photo in photos]
+    looks = [_look(photo, size, cache, keep) for photo in photos]
     new = [look for look in looks if isinstance(look, Look) and look.features is None]
     if new:
         for look, numbers in zip(new, _answers([look.square for look in new]), strict=True):
@@ -242,12 +242,14 @@ def read_features(
     photos: Sequence,     # anything that `open_photo` takes
     size: int = 256,      # side of the square that the body sees, in pixels; a multiple of 32
     threads: int = 0,     # batches in work at once; 0: as many as there are cores
+    keep_in_memory: bool = False,   # keep the features of `NamedBytes` too, and not of files only
 ) -> list:                # for each photo float16 (1280,), or the `PhotoError` that says why not
     "What the pretrained body sees in each photo; known ones come from the cache."
     from tqdm.auto import tqdm
     photos = list(photos)
+    keep = (str, os.PathLike, *([NamedBytes] if keep_in_memory else []))
     with FeatureCache(_cache_file()) as cache:
-        found = in_batches(photos, lambda batch: _work(batch, size, cache), threads=threads)
+        found = in_batches(photos, lambda batch: _work(batch, size, cache, keep), threads=threads)
         return list(tqdm(found, total=len(photos), desc='features', unit='photo', delay=_SECONDS))
 
 # %% ../../nbs/engine/body.ipynb #a406dc3d

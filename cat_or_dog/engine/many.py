@@ -32,7 +32,7 @@ from .folder import (LabelledPhotos, check_enough, check_no_twins, labelled_phot
                                       plain_label)
 from .photo import PhotoError
 from .provenance import provenance_of
-from .quick import Table, table_of, train_head
+from .quick import Table, check_all_read, table_of, train_head
 from .shards import (PART, SUCCESS, Part, Sample, bunches, content_of, found_in, inside,
                                       is_store, move_whole, names_in, parts_of, put_whole, samples_in,
                                       shard_kind)
@@ -185,8 +185,11 @@ class RowFolder:
         return len(errors), len(errors) - errors.null_count
 
     def finish(self) -> Done:
-        "All parts are there: count, and give the folder its name."
+        "All parts are there: count, and give the folder its name. Raises `ValueError` if there is no row."
         counts = self.counts()
+        if not counts.predicted + counts.unreadable:
+            raise ValueError('There is no photo in any of these shards. '
+                             f'What was begun, {self.work}, can be deleted.')
         done = Done(counts.predicted, counts.unreadable, self.plan, self.parts)
         put_whole(inside(self.work, SUCCESS), msgspec.json.encode(done))
         move_whole(self.work, self.out)
@@ -205,6 +208,9 @@ def _set_habits() -> None:
     os.environ.setdefault('RAY_BACKEND_LOG_LEVEL', 'fatal')   # what fails reaches us as an exception
     if _is_ours():   # its name is of other days: off, all that Ray starts listens on the loopback address
         os.environ['RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER'] = '0'
+
+_ADVICE = {True: 'If the computer is busy, try once more.',
+           False: 'Is the address in RAY_ADDRESS right, and does its Ray run?'}
 
 @contextmanager
 def without_a_word() -> Iterator[None]:
@@ -241,8 +247,12 @@ def ray_started(
     own: dict[str, Any] = dict(
         address='local', num_cpus=workers, object_store_memory=ROOM, include_dashboard=False)
     where = own if _is_ours() else {}
-    with without_a_word():   # Ray says at which level it logs
-        ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
+    try:
+        with without_a_word():   # Ray says at which level it logs
+            ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
+    except Exception as error:   # it has many kinds, bare `Exception` among them
+        reason = ' '.join(str(error).split())[:200]
+        raise OSError(f'Ray did not start ({reason}). {_ADVICE[_is_ours()]}') from None
     try:
         yield ray
     finally:
@@ -347,6 +357,8 @@ def each_part(
             reason = ' '.join(str(error).split())[:300]
             sentence = f'The workers gave up ({reason}). What is done is kept: run the same command again.'
             raise _why(ray, register) or OSError(sentence) from None
+        finally:
+            ray.kill(register)   # in a Ray that is not ours it would stay
 
 def how_many(
     workers: int,   # asked for; 0: as many as there are cores
@@ -430,7 +442,8 @@ class PartReader(Worker):
         "For each photo its place, name, label and hash; and its features, or why there are none."
         place = 0
         for some in bunches(samples_in(part), Sample.held, TOGETHER):
-            found = read_features([sample.photo for sample in some], self.size, threads=1)
+            photos = [sample.photo for sample in some]
+            found = read_features(photos, self.size, threads=1, keep_in_memory=True)
             for sample, x in zip(some, found, strict=True):
                 bad = isinstance(x, PhotoError)
                 yield {'number': number, 'place': place, 'label': sample.label, 'digest': sample.digest(),
@@ -479,14 +492,16 @@ def read_features_with_ray(
 # %% ../../nbs/engine/many.ipynb #d65df86b
 def _labelled(source: str, rows: list[dict]) -> tuple[LabelledPhotos, list[dict]]:
     "The photos that have a label and features, and their rows. What is left out is printed."
-    good = []
+    good, left_out = [], []
     for row in rows:
         answer = answer_in(row)
         if isinstance(answer, PhotoError):
             error = answer
             print(f'left out: {error}')
+            left_out.append((row['label'], error))
         elif row['label']:
             good.append(row)
+    check_all_read((one for one in left_out if one[0]), (row['label'] for row in good))
     if without := sum(not row['label'] and bool(row['features']) for row in rows):
         print(f'Left out because they have no label: {counted(without, "photo", "photos")}.')
     names = {row['label']: plain_label(row['label']) for row in good}
