@@ -57,6 +57,18 @@ def test_the_head_stands_at_the_bottom():
     assert np.abs(gradient).max() < 1e-3   # along the features' own axes; there 1e-5
 
 
+@pytest.mark.parametrize('each', [1, 2])
+def test_the_bias_costs_where_a_label_has_one_photo(each):
+    X, y = made_up(2, each)
+    X[y == y[0]] *= 3   # what this label needs is a bias
+    head = fit_head(X, y, start=False)
+    W = np.vstack([head.weight.T, head.bias])*head.temperature
+    Z, targets = np.column_stack([X, np.ones(len(X))]), (y[:, None] == np.array(head.labels)).astype(float)
+    def slope(free):
+        return np.abs(Problem(Z, targets, 0*targets, head.lam, free).loss(W)[1][-1]).max()
+    assert 10*slope(each > 1) < slope(each == 1)   # at the bottom of one bowl, not of the other
+
+
 def test_37_labels_and_what_many_photos_change(monkeypatch):
     X, y = made_up(37, 12)
     slow = fit_head(X, y, start=False)

@@ -26,12 +26,14 @@ class Problem:
     targets: np.ndarray   # float (n, labels): 1 for the right label, else 0
     start: np.ndarray     # float (n, labels): the head start
     lam: float            # λ, how strongly large weights are held back
+    free_bias: bool = True   # do biases cost nothing?
 
     def loss(self, W: np.ndarray) -> tuple[float, np.ndarray]:
         "The loss of the weights `W`, float (d, labels), and its gradient, of the same shape."
         hidden = log_softmax(self.Z @ W + self.start)
         size = W.copy()
-        size[-1] = 0   # the biases cost nothing
+        if self.free_bias:
+            size[-1] = 0
         value = -(self.targets*hidden).sum()/len(self.Z) + self.lam/2*(size*size).sum()
         gradient = self.Z.T @ (np.exp(hidden) - self.targets)/len(self.Z) + self.lam*size
         return float(value), gradient
@@ -258,7 +260,8 @@ def _fit(X: np.ndarray, places: np.ndarray, labels: list[str], start: bool, seed
         best, temperature = choose(guesses, targets, np.ones(len(X), bool))
         lam, hidden = guesses.lambdas[best], honest(guesses, targets)
     nothing = np.zeros((turned.Z.shape[1], len(labels)), X.dtype)
-    W = minimise(Problem(turned.Z, targets, offset, lam).loss, nothing, turned.curvature(lam))/temperature
+    problem = Problem(turned.Z, targets, offset, lam, free_bias=k > 1)
+    W = minimise(problem.loss, nothing, turned.curvature(lam))/temperature
     weight = (turned.axes @ W[:-1]).T
     return Head(labels, weight, W[-1], float(start)/temperature, lam, temperature, hidden)
 
