@@ -293,9 +293,10 @@ def copies(folder, n):
     "`n` photos in `folder`: ours, over and over, each with other bytes at its end, so that each is new."
     files, labels = files_in('train')
     for i in range(n):
-        file = Path(folder)/labels[i % len(files)]/f'{i:05}.jpg'
+        k = i*(len(files)//2 + 1) % len(files)   # from one label and the other by turns
+        file = Path(folder)/labels[k]/f'{i:05}.jpg'
         file.parent.mkdir(exist_ok=True, parents=True)
-        file.write_bytes(files[i % len(files)].read_bytes() + i.to_bytes(4, 'big') + os.urandom(4))
+        file.write_bytes(files[k].read_bytes() + i.to_bytes(4, 'big') + os.urandom(4))
     return folder
 
 
