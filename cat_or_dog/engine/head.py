@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MEMORY', 'MOST_STEPS', 'TOLERANCE', 'LAMBDAS', 'FOLDS', 'LARGE', 'TEMPERATURES', 'DEFAULT_LAMBDA',
-           'FAMILIARITY_WEIGHT', 'REMEMBERED', 'FALSE_ALARMS', 'Problem', 'minimise', 'Turned', 'turn', 'folds',
+           'FAMILIARITY_WEIGHT', 'REMEMBERED', 'FALSE_ALARMS', 'COPY', 'Problem', 'minimise', 'Turned', 'turn', 'folds',
            'cross_entropy', 'Hidden', 'hide_in_turn', 'choose', 'honest', 'hide_quickly', 'Head', 'fit_head',
            'directions', 'remember', 'belonging', 'neither_threshold', 'CurvePoint', 'curve_from_features']
 
@@ -269,6 +269,7 @@ def _fit(X: np.ndarray, places: np.ndarray, labels: list[str], start: bool, seed
 FAMILIARITY_WEIGHT = 4.
 REMEMBERED = 500       # training photos
 FALSE_ALARMS = 0.01    # the part of hidden photos of our labels that may be called "neither"
+COPY = 0.95            # the cosine from which on two photos are one, saved twice
 
 def directions(X: np.ndarray) -> np.ndarray:
     "Each row of `X` scaled to length 1."
@@ -296,15 +297,10 @@ def neither_threshold(
     X: np.ndarray,             # features of the training photos, float32 (n, 1280)
     labels: Sequence[str],
 ) -> float:
-    "What `belonging` must reach: each training photo is compared with all the others, as if it were new."
-    around = directions(X)
-    familiarity = np.empty(len(X))
-    for i in range(0, len(X), REMEMBERED):   # some at a time: the memory stays small
-        cosines = around[i:i + REMEMBERED] @ around.T
-        rows = np.arange(len(cosines))
-        cosines[rows, rows + i] = -1   # itself does not count
-        familiarity[i:i + REMEMBERED] = cosines.max(1)
-    return float(np.quantile(belonging(X, familiarity, labels), FALSE_ALARMS))
+    "What `belonging` must reach: each training photo is compared with what is remembered of the others."
+    cosines = directions(X) @ remember(X).T
+    cosines[cosines > COPY] = -1   # itself does not count, nor do its copies
+    return float(np.quantile(belonging(X, cosines.max(1), labels), FALSE_ALARMS))
 
 # %% ../../nbs/engine/head.ipynb #2b6bdec8
 @dataclass
