@@ -30,6 +30,14 @@ def test_the_same_seed_gives_the_same_file(drawn, model_file):
     assert train(drawn).data == model_file.read_bytes()
 
 
+@pytest.mark.parametrize('wrong, says', [
+    ({'method': 'magic'}, 'There is no method .magic.: choose one of head, fine_tune'),
+    ({'size': 100}, 'a multiple of 32')])
+def test_wrong_settings_are_named(drawn, wrong, says):
+    with pytest.raises(ValueError, match=says):
+        train(drawn, **wrong)
+
+
 def test_three_labels(drawn, tmp_path):
     for label in ('cat', 'dog'):
         (tmp_path/label).symlink_to(drawn/label)

@@ -41,8 +41,8 @@ AN_ADDRESS = {
     'en': 'The badges at the top of this page and of every lesson page open them there.',
     'ja': 'このページと各レッスンページの先頭にあるバッジから開けます。'}
 NOT_FOUND = {
-    'en': '# not found? Open the page in its folder, or install the wheel',
-    'ja': '# 見つからないときは、ページを元のフォルダで開くか、wheelをインストール'}
+    'en': '# not found? Open the page in its folder (help: engine/setup.ipynb)',
+    'ja': '# 見つからないときは、ページを元のフォルダで開く（engine/setup.ipynb）'}
 INSTALLS = {'en': '# installs what is missing here', 'ja': '# 足りないものをインストール'}
 
 
