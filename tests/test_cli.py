@@ -223,7 +223,8 @@ def test_demo(tmp_path):
 
 # What stays Latin on a Japanese screen: names, paths, and lines to type.
 NAMES = re.compile(
-    r"https?://\S+|cat-or-dog (predict|app) .*|pip install '.*'|lesson/[\w./]+|CAT_OR_DOG_\w+|'(cat|dog) photo'"
+    r"https?://\S+|cat-or-dog (predict|app) .*|lesson/[\w./]+|CAT_OR_DOG_\w+|'(cat|dog) photo'"
+    r"|pip install '.*'"
     r'|\b(cat|dog|HTTP|URL|Web|MB|fastai|fastbook|fine_tune|EfficientNet-Lite0|resnet18|torchvision)\b',
     re.ASCII,   # so that a word ends where Japanese begins
 )
