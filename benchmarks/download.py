@@ -179,8 +179,7 @@ server stands for the many hosts of a real list, so `per_host=64`, as many as `w
 fastai runs as in the article, with its own 8 workers; img2dataset has 2 processes of 64 threads. Imports are
 not counted.
 Each way ran {RUNS} times, the median counts. With a load above the number of cores the ratios vary by a
-factor of two from run to run:
-then measure again on a quiet machine before believing them.
+factor of two from run to run: then measure again on a quiet machine before believing them.
 
 | answer after, ms | faults | | addresses a second | time, ours = 1 | kept | junk kept |
 | --- | --- | --- | --- | --- | --- | --- |

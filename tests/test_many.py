@@ -34,7 +34,6 @@ from cat_or_dog.engine.many import (
     predict_with_ray,
     ray_started,
     read_features_with_ray,
-    rows_as_csv,
     rows_as_parquet,
     train_with_ray,
 )
@@ -136,7 +135,7 @@ def test_relative_paths_stay_relative(ray, model, mixed, tmp_path, monkeypatch):
 
 
 def test_a_relative_path_is_another_photo_in_another_folder(model, tmp_path, monkeypatch):
-    monkeypatch.setattr('cat_or_dog.engine.many.each_part', by_nobody)
+    monkeypatch.setattr('cat_or_dog.engine.many.each_part', tables_of(['0.jpg']))
     for folder in ('a', 'b'):
         save_drawings(tmp_path/folder/'photos', range(2))
     def predict(folder, photos='photos'):
@@ -151,7 +150,7 @@ def test_a_relative_path_is_another_photo_in_another_folder(model, tmp_path, mon
 
 
 def test_a_photo_that_was_changed_meanwhile_is_noticed(model, tmp_path, monkeypatch):
-    monkeypatch.setattr('cat_or_dog.engine.many.each_part', by_nobody)
+    monkeypatch.setattr('cat_or_dog.engine.many.each_part', tables_of(['0.jpg']))
     [first, *_] = save_drawings(tmp_path/'photos', range(2))
     def predict():
         return predict_with_ray(model, [str(tmp_path/'photos')], str(tmp_path/'rows'))
@@ -161,12 +160,14 @@ def test_a_photo_that_was_changed_meanwhile_is_noticed(model, tmp_path, monkeypa
         predict()
 
 
-def by_nobody(worker, about, parts, workers):
-    "Instead of `each_part`: a table of one row for each part, without Ray."
-    for number in parts:
-        rows = rows_as_parquet([{'photo': '0.jpg', 'label': 'cat'}], ['cat', 'dog'])
-        put_whole(f'{about["folder"]}/part-{number:06}.parquet', rows)
-        yield {'number': number}
+def tables_of(*photos_of_part):
+    "Instead of `each_part`: for each part a table of these photos, without Ray."
+    def each_part(worker, about, parts, workers):
+        for number, photos in zip(parts, photos_of_part, strict=True):
+            rows = rows_as_parquet([{'photo': photo, 'label': 'cat'} for photo in photos], ['cat', 'dog'])
+            put_whole(f'{about["folder"]}/part-{number:06}.parquet', rows)
+            yield {'number': number}
+    return each_part
 
 
 def test_from_a_store_from_tar_files_and_from_parquet_to_a_store(ray, model, mixed, bucket, tmp_path):
@@ -362,21 +363,14 @@ def test_the_register_stays_here_and_its_end_is_one_sentence(ray, tmp_path, monk
 
 
 def test_shards_without_a_photo_are_no_success(model, tmp_path, monkeypatch):
-    made = []   # for each part the photos in its table
-    def tables(worker, about, parts, workers):
-        for number, photos in zip(parts, made, strict=True):
-            rows = rows_as_csv([{'photo': photo, 'label': 'cat'} for photo in photos], ['cat', 'dog'])
-            put_whole(f'{about["folder"]}/part-{number:06}.csv', rows)
-            yield {'number': number}
-    monkeypatch.setattr('cat_or_dog.engine.many.each_part', tables)
     for name in 'ab':
         tar_file(tmp_path/f'{name}.tar', {'notes.txt': b'Dear diary'})
-    made[:] = [[], []]
-    with pytest.raises(ValueError, match='no photo in any of these shards.*rows.csv.unfinished, can be'):
-        predict_with_ray(model, [str(tmp_path)], str(tmp_path/'rows.csv'))
-    assert not (tmp_path/'rows.csv').exists()
-    made[:] = [[], ['0.jpg']]   # one photo is enough
-    assert predict_with_ray(model, [str(tmp_path)], str(tmp_path/'others.csv'))['predicted'] == 1
+    monkeypatch.setattr('cat_or_dog.engine.many.each_part', tables_of([], []))
+    with pytest.raises(ValueError, match='no photo in any of these shards.*rows.unfinished, can be deleted'):
+        predict_with_ray(model, [str(tmp_path)], str(tmp_path/'rows'))
+    assert not (tmp_path/'rows').exists()
+    monkeypatch.setattr('cat_or_dog.engine.many.each_part', tables_of([], ['0.jpg']))   # one is enough
+    assert predict_with_ray(model, [str(tmp_path)], str(tmp_path/'others'))['predicted'] == 1
 
 
 @pytest.mark.parametrize('address, says', [('', 'try once more'), ('127.0.0.1:1', 'RAY_ADDRESS right')])
@@ -458,7 +452,7 @@ def test_the_same_features_and_the_same_model(ray, drawn, mixed, tmp_path, monke
     assert train_with_ray(str(drawn), workers=TWO).data == train(drawn).data
 
 
-def test_features_of_a_shard_are_kept(ray, drawn, tmp_path, monkeypatch):
+def test_features_of_a_shard_are_kept(tmp_path, monkeypatch):
     monkeypatch.setenv('CAT_OR_DOG_CACHE', str(tmp_path/'cache'))
     photo = NamedBytes(saved(draw('cat', 41)), 'shard#0.jpg')
     asked = []

@@ -117,8 +117,7 @@ def with_address(text: str, page: Path, address: str) -> str:
     "The text of an index, with its badges and the address to clone from; without them where `address` is ''."
     if page not in INDEXES:
         return text
-    shown = badges(INDEXES[page], address)
-    text = LANGUAGE_LINE.sub(lambda line: line[1] + (f'\n{shown}' if shown else ''), text, count=1)
+    text = LANGUAGE_LINE.sub(lambda line: line[1] + below_the_line(INDEXES[page], address), text, count=1)
     language = language_of(page)
     old, new = (NO_ADDRESS, AN_ADDRESS) if address else (AN_ADDRESS, NO_ADDRESS)
     text = text.replace(old[language], new[language])
@@ -153,8 +152,8 @@ def breaches() -> list[str]:
         cells = {cell.id: cell.source for cell in nbformat.read(page, as_version=4).cells}
         lines = expected(page, address)
         is_right = all(cells.get(name) == text for name, text in lines.items())
-        sentence = (AN_ADDRESS if address else NO_ADDRESS)[language_of(page)]
         if page in INDEXES:
+            sentence = (AN_ADDRESS if address else NO_ADDRESS)[language_of(page)]
             is_right &= any(sentence in text for text in cells.values())
         else:
             is_right &= cells.get('edition', '').endswith(below_the_line(page, address))

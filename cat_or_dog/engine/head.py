@@ -269,7 +269,7 @@ def _fit(X: np.ndarray, places: np.ndarray, labels: list[str], start: bool, seed
 FAMILIARITY_WEIGHT = 4.
 REMEMBERED = 500       # training photos
 FALSE_ALARMS = 0.01    # the part of hidden photos of our labels that may be called "neither"
-COPY = 0.95            # the cosine from which on two photos are one, saved twice
+COPY = 0.95            # the cosine from which on two photos are one; `clean` looks from 0.9 on, and checks
 
 def directions(X: np.ndarray) -> np.ndarray:
     "Each row of `X` scaled to length 1."

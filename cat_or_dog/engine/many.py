@@ -498,10 +498,11 @@ def _labelled(source: str, rows: list[dict]) -> tuple[LabelledPhotos, list[dict]
         if isinstance(answer, PhotoError):
             error = answer
             print(f'left out: {error}')
-            left_out.append((row['label'], error))
+            if row['label']:
+                left_out.append((row['label'], error))
         elif row['label']:
             good.append(row)
-    check_all_read((one for one in left_out if one[0]), (row['label'] for row in good))
+    check_all_read(left_out, (row['label'] for row in good))
     if without := sum(not row['label'] and bool(row['features']) for row in rows):
         print(f'Left out because they have no label: {counted(without, "photo", "photos")}.')
     names = {row['label']: plain_label(row['label']) for row in good}

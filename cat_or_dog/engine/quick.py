@@ -37,14 +37,15 @@ def with_features(
     photos: LabelledPhotos,
     size: int,
     read: Callable = read_features,   # files, size -> features or errors
-) -> tuple[LabelledPhotos, np.ndarray, list[PhotoError]]:
-    "The photos that can be read, their features, float32 (n, 1280), and the errors of the others, printed."
+) -> tuple[LabelledPhotos, np.ndarray, list[tuple[str, PhotoError]]]:
+    "The photos that can be read, their features, float32 (n, 1280), and labels and errors of the others."
     found = read(photos.files, size)
-    bad = [x for x in found if isinstance(x, PhotoError)]
-    for error in bad:
+    answers = zip(photos.labels, found, strict=True)
+    left_out = [(label, x) for label, x in answers if isinstance(x, PhotoError)]
+    for _, error in left_out:
         print(f'left out: {error}')
     good = [i for i, x in enumerate(found) if not isinstance(x, PhotoError)]
-    return photos.choose(good), np.array([found[i] for i in good], np.float32), bad
+    return photos.choose(good), np.array([found[i] for i in good], np.float32), left_out
 
 def check_all_read(
     left_out: Iterable[tuple[str, PhotoError]],   # labels of photos that cannot be read, and why not
@@ -63,10 +64,8 @@ def table_of(
     read: Callable = read_features,   # files, size -> features or errors
 ) -> Table:
     "The features of all photos that can be read; the others are named. Raises `ValueError`."
-    good, X, bad = with_features(photos, size, read)
-    taken = set(good.files)
-    left_out = [label for file, label in zip(photos.files, photos.labels, strict=True) if file not in taken]
-    check_all_read(zip(left_out, bad, strict=True), good.names)
+    good, X, left_out = with_features(photos, size, read)
+    check_all_read(left_out, good.names)
     return Table(good.files, np.array(good.labels), X, np.array(good.held_out))
 
 # %% ../../nbs/engine/quick.ipynb #1c1d63b1
