@@ -150,8 +150,9 @@ def untrained(size):
     return {'errors': sum(labels[k] != label for k, label in zip(said, actual, strict=True)), 'n': len(files)}
 
 
-def few(size, n, draws=20):
-    "Error rates of heads that saw `n` photos of each label: mean and worst of random choices."
+def few(size, n, draws=20, most=None):
+    """Error rates of heads that saw `n` photos of each label: mean and worst of random choices.
+    With `most`, one label has that many instead: now the first, now the second."""
     import numpy as np
 
     from cat_or_dog.engine.body import features
@@ -164,7 +165,9 @@ def few(size, n, draws=20):
         for seed in range(draws):
             rng = np.random.default_rng(seed)
             pools = [np.flatnonzero(y == label) for label in np.unique(y)]
-            chosen = np.concatenate([rng.choice(pool, min(n, len(pool)), replace=False) for pool in pools])
+            counts = [n, most or n][::1 if seed % 2 else -1]
+            chosen = np.concatenate([rng.choice(pool, min(count, len(pool)), replace=False)
+                                     for pool, count in zip(pools, counts, strict=True)])
             head = fit_head(X[chosen], y[chosen], start=start, seed=seed)
             said = np.array(head.labels)[head.probabilities(V).argmax(1)]
             wrong.append(float((said != actual).mean()))
@@ -377,6 +380,7 @@ def part_learn(results, seeds, _):
         results.need(f'untrained {size}', measure, 'untrained', size)
         for n in (1, 5, 20):
             results.need(f'few {size} {n}', measure, 'few', size, n, draws=draws)
+        results.need(f'uneven {size}', measure, 'few', size, 5, draws=draws, most=100)
         results.need(f'drawings {size}', measure, 'only_drawings', size, each=10*draws)
 
 
@@ -477,6 +481,9 @@ def table_learning(results):
             if r := results.get(f'few {size} {n}'):
                 cells = f"{cell(r['with'])} | {cell(r['without'])}"
                 lines.append(f'| {n} of each label, 20 choices | {size} | {cells} |')
+        if r := results.get(f'uneven {size}'):
+            cells = f"{cell(r['with'])} | {cell(r['without'])}"
+            lines.append(f'| 5 of one label and 100 of the other, 20 choices | {size} | {cells} |')
         if r := results.get(f'drawings {size}'):
             lines.append(f"| 400 drawings, no photo | {size} | {r['errors']/r['n']:.1%} | – |")
     return lines

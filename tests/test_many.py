@@ -512,8 +512,8 @@ def call(*args):
 def test_the_commands_with_ray(model_file, drawn, tmp_path):
     rows, with_ray = tmp_path/'rows', ('--engine', 'ray', '--workers', TWO)
     done = call('predict', drawn, '--model', model_file, *with_ray, '--out', rows)
+    assert done.returncode == 0, done.stderr
     assert done.stdout == f'{rows}: 60 photos; 0 could not be read.\n', done.stderr
-    assert done.returncode == 0
     trained = call('train', drawn, *with_ray, '--out', tmp_path/'model.onnx', '--json')
     assert json.loads(trained.stdout)['labels'] == ['cat', 'dog'], trained.stderr
     assert (tmp_path/'model.onnx').read_bytes() == model_file.read_bytes()
