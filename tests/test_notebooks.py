@@ -61,6 +61,14 @@ def test_committed_outputs(path):
         assert folder not in text.replace('~', ''), folder
 
 
+@each_page
+def test_what_was_printed_is_in_one_piece(path):
+    "In how many pieces it came is chance."
+    for cell in nbformat.read(path, as_version=4).cells:
+        kinds = [output.output_type for output in cell.get('outputs', [])]
+        assert ('stream', 'stream') not in zip(kinds, kinds[1:]), cell.id
+
+
 @pytest.mark.parametrize('path', [*pages(), NBS/'index.ipynb', *japanese_pages()], ids=lambda path: path.stem)
 def test_links_lead_somewhere(path):
     "Links to pages, pictures and files of this repository, seen from the page's own folder."
