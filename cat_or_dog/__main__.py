@@ -3,8 +3,7 @@ import sys
 
 if __name__ == '__main__':
     try:
-        from .engine.cli import main
-        code = main()
+        from .engine.cli import script
+        script()
     except KeyboardInterrupt:   # before anything was begun
-        code = 130
-    sys.exit(code)
+        sys.exit(130)

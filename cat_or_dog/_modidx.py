@@ -185,6 +185,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                        'cat_or_dog.engine.cli.predict': ('engine/cli.html#predict', 'cat_or_dog/engine/cli.py'),
                                        'cat_or_dog.engine.cli.result': ('engine/cli.html#result', 'cat_or_dog/engine/cli.py'),
                                        'cat_or_dog.engine.cli.run': ('engine/cli.html#run', 'cat_or_dog/engine/cli.py'),
+                                       'cat_or_dog.engine.cli.script': ('engine/cli.html#script', 'cat_or_dog/engine/cli.py'),
                                        'cat_or_dog.engine.cli.search': ('engine/cli.html#search', 'cat_or_dog/engine/cli.py'),
                                        'cat_or_dog.engine.cli.set_copies_aside': ( 'engine/cli.html#set_copies_aside',
                                                                                    'cat_or_dog/engine/cli.py'),

@@ -509,6 +509,18 @@ def call(*args):
     return subprocess.run(command, capture_output=True, text=True, env=without_ray())
 
 
+@pytest.mark.parametrize('rayed', [True, False])
+def test_where_ray_was_at_work_its_threads_do_not_decide_the_exit_code(rayed):
+    "One of them aborts now and then while Python ends; here something always does."
+    lines = ['import atexit, os, sys, types', 'from cat_or_dog.engine.cli import script',
+             'atexit.register(os.abort)', "sys.argv[1:] = ['predict', 'no.jpg', '--model', 'no.onnx']"]
+    if rayed:
+        lines.append("sys.modules['ray'] = types.ModuleType('ray')")
+    command = [sys.executable, '-c', '\n'.join([*lines, 'script()'])]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode == 1) is rayed and done.stderr.count('\n') == 1
+
+
 def test_the_commands_with_ray(model_file, drawn, tmp_path):
     rows, with_ray = tmp_path/'rows', ('--engine', 'ray', '--workers', TWO)
     done = call('predict', drawn, '--model', model_file, *with_ray, '--out', rows)

@@ -21,7 +21,8 @@ CODE_CELLS, WITH_CODE_CELLS = range(15, 26), ('01', '02', '03', '04', '05', '06'
 WIDTH = 110
 BODY_LINES = 25                                                  # of a function
 PINNED = '# pinned:'   # beside a private name of another package: why there is no public way
-IN_SPITE_OF_THEIR_NAME_PUBLIC = {'_replace', '_asdict', '_fields', '_make', '_repr_html_', '_repr_markdown_'}
+IN_SPITE_OF_THEIR_NAME_PUBLIC = {'_replace', '_asdict', '_exit', '_fields', '_make',
+                                 '_repr_html_', '_repr_markdown_'}
 
 
 @dataclass

@@ -9,7 +9,7 @@ __all__ = ['OK', 'REFUSED', 'WRONG_USAGE', 'ON_WINDOWS', 'COMMANDS', 'MOST', 'Co
            'call', 'words_to_ask', 'search', 'by_label', 'counts', 'download', 'check', 'clean', 'as_row',
            'set_copies_aside', 'train', 'which_photos', 'evaluate', 'info', 'from_address', 'photos_named', 'predict',
            'check_engine', 'app', 'teach', 'demo', 'one_sentence', 'is_expected', 'Stopped', 'stop_politely',
-           'be_quiet', 'is_closed_pipe', 'close_output', 'run', 'main']
+           'be_quiet', 'is_closed_pipe', 'close_output', 'run', 'main', 'script']
 
 # %% ../../nbs/engine/cli.ipynb #3d4090c8
 import argparse
@@ -31,7 +31,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 
 from .. import __version__
 from .files import counted, missing, say, visible
@@ -798,3 +798,14 @@ def main(
         if isinstance(error, OSError) and error.strerror and not error.filename:
             close_output()   # if it is full, Python 3.13 and newer would fail once more at the very end
         return REFUSED
+
+# %% ../../nbs/engine/cli.ipynb #end-of-a-process-2
+def script() -> NoReturn:
+    "The command `cat-or-dog` as a process of its own."
+    code = main()
+    if 'ray' in sys.modules:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError):
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
