@@ -13,6 +13,8 @@ os.environ['CAT_OR_DOG_LANG'] = 'en'
 # a make that a test starts is not one within `make test`
 for name in ('MAKEFLAGS', 'MAKELEVEL', 'MFLAGS'):
     os.environ.pop(name, None)
+# most people's Python keeps back what it prints into a pipe
+os.environ.pop('PYTHONUNBUFFERED', None)
 
 # What a test needs is told by its module, by a fixture that it asks for, or by its name. All others are fast.
 MODULES = {

@@ -173,6 +173,7 @@ def serve_app(
     server = server_for(app, limits)
     url = address_of(listening, host)
     ready(url)
+    print(end='', flush=True)   # into a pipe or a file, too, the address comes at once
     if in_a_loop():
         return Served(server, listening, url)
     with listening, suppress(KeyboardInterrupt):
