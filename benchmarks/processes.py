@@ -66,6 +66,7 @@ def train(out: Path, half: bool):
     "What every process does; the first one saves the weights."
     import torch
     from fastai.data.core import DataLoaders, TfmdDL
+    from fastai.distributed import teardown_distrib
     from fastai.learner import Learner
     from fastai.losses import CrossEntropyLossFlat
     from fastai.optimizer import SGD
@@ -87,6 +88,7 @@ def train(out: Path, half: bool):
     if not rank_distrib():
         weights = torch.cat([p.detach().flatten() for p in learn.model.parameters()]).numpy()
         np.savez(out, weights=weights, loss=loss, seconds=seconds)
+    teardown_distrib()   # threads that wait for the other process would abort this one at its end, now and then
 
 
 def free_port() -> int:
