@@ -66,7 +66,6 @@ def train(out: Path, half: bool):
     "What every process does; the first one saves the weights."
     import torch
     from fastai.data.core import DataLoaders, TfmdDL
-    from fastai.distributed import teardown_distrib
     from fastai.learner import Learner
     from fastai.losses import CrossEntropyLossFlat
     from fastai.optimizer import SGD
@@ -88,7 +87,12 @@ def train(out: Path, half: bool):
     if not rank_distrib():
         weights = torch.cat([p.detach().flatten() for p in learn.model.parameters()]).numpy()
         np.savez(out, weights=weights, loss=loss, seconds=seconds)
-    teardown_distrib()   # threads that wait for the other process would abort this one at its end, now and then
+
+
+def leave_the_others():
+    "Take the process group down: threads that are left waiting abort a process at its end, now and then."
+    from fastai.distributed import teardown_distrib
+    teardown_distrib()
 
 
 def free_port() -> int:
@@ -156,6 +160,7 @@ if __name__ == '__main__':
     args = parser.parse_args()
     if args.work:
         train(Path(args.work), args.half)
+        leave_the_others()
     elif args.json:
         print(json.dumps(measure()))
     else:
