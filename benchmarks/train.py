@@ -477,13 +477,11 @@ def table_learning(results):
     for size in SIZES:
         if r := results.get(f'untrained {size}'):
             lines.append(f"| nothing: ImageNet's own head | {size} | {r['errors']/r['n']:.1%} | – |")
-        for n in (1, 5, 20):
-            if r := results.get(f'few {size} {n}'):
-                cells = f"{cell(r['with'])} | {cell(r['without'])}"
-                lines.append(f'| {n} of each label, 20 choices | {size} | {cells} |')
-        if r := results.get(f'uneven {size}'):
-            cells = f"{cell(r['with'])} | {cell(r['without'])}"
-            lines.append(f'| 5 of one label and 100 of the other, 20 choices | {size} | {cells} |')
+        rows = {f'few {size} {n}': f'{n} of each label' for n in (1, 5, 20)}
+        rows[f'uneven {size}'] = '5 of one label and 100 of the other'
+        for name, text in rows.items():
+            if r := results.get(name):
+                lines.append(f"| {text}, 20 choices | {size} | {cell(r['with'])} | {cell(r['without'])} |")
         if r := results.get(f'drawings {size}'):
             lines.append(f"| 400 drawings, no photo | {size} | {r['errors']/r['n']:.1%} | – |")
     return lines

@@ -58,17 +58,6 @@ def cleaned(output):
     return output
 
 
-def joined(outputs: list) -> list:
-    "The outputs, with printed text that came in pieces in one: where it was cut is chance."
-    whole: list = []
-    for output in outputs:
-        if whole and output.output_type == 'stream' and whole[-1].output_type == 'stream':
-            whole[-1].text += output.text
-        else:
-            whole.append(output)
-    return whole
-
-
 def with_alt(cell) -> None:
     "Write what a cell says of its picture (`#| fig-alt: …`) into the picture's metadata, where pages look."
     found = FIGURE_ALT.search(cell.source)
@@ -85,10 +74,7 @@ def keep_outputs(nb, original: dict) -> None:
         if cell.cell_type != 'code':
             continue
         cell.execution_count = None
-        if live(cell):
-            cell.outputs = original[cell.id]
-        else:
-            cell.outputs = joined([output for output in map(cleaned, cell.outputs) if output])
+        cell.outputs = original[cell.id] if live(cell) else [o for o in map(cleaned, cell.outputs) if o]
         with_alt(cell)
         for output in cell.outputs:
             if output.output_type == 'execute_result':
@@ -99,7 +85,8 @@ def keep_outputs(nb, original: dict) -> None:
 def execute(nb, path: Path, timeout: int) -> list[str]:
     "Run the cells of a page in its own folder; what it writes into figures, if it is of the lesson."
     client = NotebookClient(nb, timeout=timeout, kernel_name='python3', store_widget_state=False,
-                            resources={'metadata': {'path': str(path.parent)}})
+                            resources={'metadata': {'path': str(path.parent)}},
+                            coalesce_streams=True)   # in how many pieces printed text comes is chance
     if path not in lesson_pages():
         client.execute()
         return []

@@ -613,7 +613,6 @@ def _tell_where(as_json: bool, no_browser: bool) -> Callable:
             result({'url': url})
         else:
             print(f'The page is at {url} (Ctrl-C stops it).')
-        sys.stdout.flush()
         if sys.stdout.isatty() and not no_browser:
             _open_browser(url)
     return ready
